@@ -1,0 +1,98 @@
+"""PyTorch, on any of its devices: native logarithms, and the closed-form gradients behind `.backward()`.
+
+One `autograd.Function` serves all losses. Its forward pass forms the finished gradient where one is wanted and keeps that
+alone; its backward pass scales it. Where a derivative of the gradient is wanted too, or the gradient cannot be scaled, the
+backward pass forms it anew from the caller's arguments, in operations that autograd can follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from segloss_ref._backend import Array, Backend
+
+__all__ = ["backend"]
+
+
+class _ClosedForm(torch.autograd.Function):
+    """`run` with its own gradient: inputs (run, pred, target, weight, class_weight, wanted), outputs (value, gradient)."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(run: Any, pred: Any, target: Any, weight: Any, class_weight: Any, wanted: bool) -> Any:
+        value, gradient = run(pred, target, weight, class_weight, gradient=wanted)
+        return value, pred.new_empty(0) if gradient is None else gradient
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        run, pred, target, weight, class_weight, wanted = inputs
+        _, gradient = output
+        ctx.mark_non_differentiable(gradient)
+        ctx.run, ctx.ready = run, wanted
+        ctx.save_for_backward(pred, target, weight, class_weight, gradient)
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Any) -> Any:
+        pred, target, weight, class_weight, gradient = ctx.saved_tensors
+        cotangent = cotangents[0]
+        if ctx.ready and not torch.is_grad_enabled():
+            by_pred = ctx.run.spread(torch, cotangent.to(gradient.dtype), pred.shape) * gradient
+        else:
+            _, by_pred = ctx.run(pred, target, weight, class_weight, gradient=True, cotangent=cotangent)
+        return None, by_pred, None, None, None, None
+
+
+class _Torch(Backend):
+    name = "torch"
+
+    def apply(self, run: Any, pred: Array, *constants: Array) -> Array:
+        target, weight, class_weight = (_constant(one) for one in constants)
+        if not (torch.is_grad_enabled() and getattr(pred, "requires_grad", False)):
+            return run(pred, target, weight, class_weight, gradient=False)[0]
+        value, _ = _ClosedForm.apply(run, pred, target, weight, class_weight, not run.couples)
+        return value
+
+    def detach(self, array: Array) -> Array:
+        return array.detach()
+
+    def sigmoid(self, x: Array) -> Array:
+        return torch.sigmoid(x)
+
+    def log_sigmoid(self, x: Array) -> Array:
+        return functional.logsigmoid(x)
+
+    def log_softmax(self, x: Array, axis: int) -> Array:
+        return functional.log_softmax(x, dim=axis)
+
+    def devices(self) -> tuple[str, ...]:
+        return ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+
+    def dtypes(self) -> tuple[str, ...]:
+        return ("float64", "float32", "float16", "bfloat16")
+
+    def from_numpy(self, array: Any, dtype: str, device: str) -> Array:
+        return torch.tensor(array.tolist(), dtype=getattr(torch, dtype), device=device).reshape(array.shape)
+
+    def to_numpy(self, array: Array) -> Any:
+        plain = array.detach().cpu()
+        return (plain.float() if plain.dtype == torch.bfloat16 else plain).numpy()
+
+    def autograd(
+        self, function: Callable[..., Array], pred: Array, cotangent: Array | None = None
+    ) -> tuple[Array, Array]:
+        leaf = pred.detach().clone().requires_grad_()
+        value = function(leaf)
+        value.backward(torch.ones_like(value) if cotangent is None else cotangent)
+        return value.detach(), leaf.grad
+
+
+def _constant(array: Any) -> Any:
+    return array.detach() if isinstance(array, torch.Tensor) else array
+
+
+backend = _Torch()

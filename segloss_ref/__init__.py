@@ -1,0 +1,85 @@
+"""segloss_ref: what every loss and metric of semantic segmentation is.
+
+Losses with closed-form gradients and counting metrics, on NumPy, torch, CuPy and any other array-API library. The
+library is told by the arguments; float64 on NumPy is the ground truth. `registry` lists everything.
+"""
+
+from . import domains, registry
+from ._backend import Backend, backends
+from .compound import combo_loss, exponential_logarithmic_loss
+from .counts import (
+    Confusion,
+    accuracy,
+    balanced_accuracy,
+    cohen_kappa,
+    confusion,
+    dice_score,
+    f_score,
+    jaccard_index,
+    matthews_correlation,
+    negative_predictive_value,
+    precision,
+    sensitivity,
+    specificity,
+    tversky_index,
+    volumetric_similarity,
+)
+from .distribution import (
+    balanced_cross_entropy,
+    binary_cross_entropy,
+    focal_loss,
+    weighted_cross_entropy,
+)
+from .gradient import grad, validate, value_and_grad
+from .lovasz import lovasz_hinge_loss, lovasz_softmax_loss
+from .region import (
+    dice_loss,
+    focal_tversky_loss,
+    generalized_dice_loss,
+    jaccard_loss,
+    log_cosh_dice_loss,
+    sensitivity_specificity_loss,
+    tversky_loss,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Backend",
+    "Confusion",
+    "accuracy",
+    "backends",
+    "balanced_accuracy",
+    "balanced_cross_entropy",
+    "binary_cross_entropy",
+    "cohen_kappa",
+    "combo_loss",
+    "confusion",
+    "dice_loss",
+    "dice_score",
+    "domains",
+    "exponential_logarithmic_loss",
+    "f_score",
+    "focal_loss",
+    "focal_tversky_loss",
+    "generalized_dice_loss",
+    "grad",
+    "jaccard_index",
+    "jaccard_loss",
+    "log_cosh_dice_loss",
+    "lovasz_hinge_loss",
+    "lovasz_softmax_loss",
+    "matthews_correlation",
+    "negative_predictive_value",
+    "precision",
+    "registry",
+    "sensitivity",
+    "sensitivity_specificity_loss",
+    "specificity",
+    "tversky_index",
+    "tversky_loss",
+    "validate",
+    "value_and_grad",
+    "volumetric_similarity",
+    "weighted_cross_entropy",
+]

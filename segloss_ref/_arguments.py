@@ -1,0 +1,219 @@
+"""Checks and normal forms of the arguments that all losses and metrics share.
+
+Shapes, dtypes, axes and scalars are checked at every call on every library. What needs a look at array values is in the
+functions named ``*_values``, called where that look costs no synchronisation, or by `validate`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any, Literal
+
+from ._backend import Array, Backend, backend_of
+
+__all__ = [
+    "Reduction",
+    "check_class_weight",
+    "check_labels_values",
+    "check_mask_values",
+    "check_same_place",
+    "check_unit_values",
+    "check_weight_values",
+    "describe",
+    "is_integer",
+    "is_real",
+    "library_of",
+    "normal_axes",
+    "normal_class_axis",
+    "normal_ignore_index",
+    "region_axes",
+    "shape_of_pixels",
+    "wide_weight",
+    "without_weight",
+]
+
+Reduction = Literal["mean", "sum", "none"]
+
+
+def describe(value: object) -> str:
+    """An argument as error messages show it."""
+    shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
+    if shape is None or dtype is None:
+        return f"{type(value).__name__} {value!r}"
+    return f"{type(value).__name__} of dtype {dtype} and shape {tuple(shape)}"
+
+
+def library_of(owner: str, pred: Array) -> Backend:
+    """The backend of `pred`, which must be an array."""
+    if not hasattr(pred, "shape") or not hasattr(pred, "dtype"):
+        raise TypeError(f"{owner}: pred must be an array of an array-API library, got {describe(pred)}")
+    return backend_of(pred)
+
+
+def check_same_place(owner: str, backend: Backend, pred: Array, **others: Array) -> None:
+    """Every array must be of `pred`'s library and on its device."""
+    for name, other in others.items():
+        if other is None:
+            continue
+        if not hasattr(other, "shape") or not hasattr(other, "dtype"):
+            raise TypeError(
+                f"{owner}: {name} must be an array like pred ({describe(pred)}), got {describe(other)}"
+            )
+        if backend_of(other) is not backend or backend.namespace(other) is not backend.namespace(pred):
+            raise TypeError(
+                f"{owner}: {name} must be of the library of pred ({describe(pred)}), got {describe(other)}"
+            )
+        here, there = backend.device(pred), backend.device(other)
+        if here != there:
+            raise ValueError(f"{owner}: {name} must be on the device of pred ({here}), got {there}")
+
+
+def is_real(xp: Any, array: Array) -> bool:
+    """`array` has a real floating dtype."""
+    return bool(xp.isdtype(array.dtype, "real floating"))
+
+
+def is_integer(xp: Any, array: Array) -> bool:
+    """`array` has an integer dtype; bool is none."""
+    return bool(xp.isdtype(array.dtype, "integral"))
+
+
+def _one_axis(owner: str, name: str, axis: object, ndim: int) -> int:
+    if not isinstance(axis, Integral) or isinstance(axis, bool):
+        raise TypeError(f"{owner}: {name} must hold integers, got {axis!r}")
+    if not -ndim <= int(axis) < ndim:
+        raise ValueError(f"{owner}: {name} must lie in [{-ndim}, {ndim}) for {ndim} dimensions, got {axis!r}")
+    return int(axis) % ndim
+
+
+def normal_class_axis(owner: str, class_axis: object, ndim: int) -> int | None:
+    """`class_axis` counted from the front."""
+    return None if class_axis is None else _one_axis(owner, "class_axis", class_axis, ndim)
+
+
+def normal_axes(owner: str, axis: object, ndim: int) -> tuple[int, ...]:
+    """`axis` as a tuple of distinct axes counted from the front."""
+    given = tuple(axis) if isinstance(axis, tuple | list) else (axis,)
+    axes = tuple(_one_axis(owner, "axis", one, ndim) for one in given)
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"{owner}: axis must not repeat an axis, got {axis!r} for {ndim} dimensions")
+    return axes
+
+
+def region_axes(owner: str, axis: object, class_axis: int | None, ndim: int) -> tuple[int, ...]:
+    """The axes that make a region: those given, or all save the class axis."""
+    if axis is None:
+        return tuple(one for one in range(ndim) if one != class_axis)
+    axes = normal_axes(owner, axis, ndim)
+    if class_axis in axes:
+        raise ValueError(f"{owner}: axis must not contain class_axis ({class_axis}), got {axis!r}")
+    return axes
+
+
+def shape_of_pixels(shape: tuple[int, ...], class_axis: int | None) -> tuple[int, ...]:
+    """`shape` without its class axis."""
+    return tuple(size for axis, size in enumerate(shape) if axis != class_axis)
+
+
+def normal_ignore_index(owner: str, ignore_index: object, labels: bool, target: Array) -> int | None:
+    """`ignore_index`, which only an integer target of labels can have (`labels`)."""
+    if ignore_index is None:
+        return None
+    if not isinstance(ignore_index, Integral) or isinstance(ignore_index, bool):
+        raise TypeError(f"{owner}: ignore_index must be an integer or None, got {ignore_index!r}")
+    if not labels:
+        raise ValueError(
+            f"{owner}: ignore_index needs an integer target of labels (with class_axis: without that axis), "
+            f"got {describe(target)}"
+        )
+    return int(ignore_index)
+
+
+def wide_weight(
+    owner: str, xp: Any, weight: Array, shape: tuple[int, ...], class_axis: int | None, dtype: Any
+) -> Array:
+    """`weight` in `dtype` with as many dimensions as an array of `shape`, size 1 along `class_axis`."""
+    pixels = shape_of_pixels(shape, class_axis)
+    given = tuple(weight.shape)
+    if not (is_real(xp, weight) or is_integer(xp, weight) or weight.dtype == xp.bool):
+        raise TypeError(f"{owner}: weight must be real, got {describe(weight)}")
+    fits = len(given) <= len(pixels) and all(
+        size in (1, full) for size, full in zip(reversed(given), reversed(pixels), strict=False)
+    )
+    if not fits:
+        raise ValueError(f"{owner}: weight must broadcast to the pixels {pixels}, got shape {given}")
+    full = xp.broadcast_to(xp.astype(weight, dtype), pixels)
+    return full if class_axis is None else xp.expand_dims(full, axis=class_axis)
+
+
+def without_weight(xp: Any, array: Array, weight: Array, filler: Any) -> Array:
+    """`array` with `filler` wherever the weight is 0, so that nothing that stands there can reach a sum."""
+    return array if weight is None else xp.where(weight == 0, filler, array)
+
+
+def check_class_weight(owner: str, class_weight: object, classes: int | None) -> None:
+    """A sequence or array of one finite factor >= 0 a class; the values of arrays are looked at elsewhere."""
+    if class_weight is None:
+        return
+    if classes is None:
+        raise ValueError(
+            f"{owner}: class_weight needs class_axis, got class_weight {class_weight!r} without it"
+        )
+    if hasattr(class_weight, "shape"):
+        if tuple(class_weight.shape) != (classes,):
+            raise ValueError(
+                f"{owner}: class_weight must have shape ({classes},), got {describe(class_weight)}"
+            )
+        return
+    if not isinstance(class_weight, Sequence) or isinstance(class_weight, str):
+        raise TypeError(f"{owner}: class_weight must be one number a class, got {class_weight!r}")
+    if len(class_weight) != classes:
+        raise ValueError(f"{owner}: class_weight must hold {classes} numbers, got {len(class_weight)}")
+    for factor in class_weight:
+        if not isinstance(factor, Real) or isinstance(factor, bool):
+            raise TypeError(f"{owner}: class_weight must hold real numbers, got {factor!r}")
+        if not 0 <= float(factor) < math.inf:
+            raise ValueError(f"{owner}: class_weight must be finite and not negative, got {factor!r}")
+
+
+def _refuse(owner: str, name: str, xp: Any, array: Array, good: Array, expected: str) -> None:
+    if not bool(xp.all(good)):
+        index = int(xp.argmax(xp.astype(xp.reshape(~good, (-1,)), xp.int8)))
+        found = xp.reshape(xp.broadcast_to(array, good.shape), (-1,))[index]
+        raise ValueError(f"{owner}: {name} must be {expected}, got {found}")
+
+
+def _counts(xp: Any, weight: Array, good: Array) -> Array:
+    return good if weight is None else good | (weight == 0)
+
+
+def check_weight_values(owner: str, name: str, xp: Any, weight: Array) -> None:
+    """Weights must be finite and not negative."""
+    if weight is not None and is_real(xp, weight):
+        _refuse(owner, name, xp, weight, (weight >= 0) & xp.isfinite(weight), "finite and not negative")
+    elif weight is not None and is_integer(xp, weight):
+        _refuse(owner, name, xp, weight, weight >= 0, "finite and not negative")
+
+
+def check_unit_values(
+    owner: str, name: str, xp: Any, array: Array, weight: Array, hard: bool = False
+) -> None:
+    """Values must lie in [0, 1], or be 0 or 1 (`hard`), wherever the weight is not 0."""
+    good = (array == 0) | (array == 1) if hard else (array >= 0) & (array <= 1)
+    _refuse(owner, name, xp, array, _counts(xp, weight, good), "0 or 1" if hard else "in [0, 1]")
+
+
+def check_mask_values(
+    owner: str, name: str, xp: Any, array: Array, weight: Array, finite: bool = True
+) -> None:
+    """Values must be finite (`finite`), or at least no nan, wherever the weight is not 0."""
+    good = xp.isfinite(array) if finite else ~xp.isnan(array)
+    _refuse(owner, name, xp, array, _counts(xp, weight, good), "finite" if finite else "no nan")
+
+
+def check_labels_values(owner: str, name: str, xp: Any, labels: Array, classes: int, weight: Array) -> None:
+    """Labels must lie in [0, classes) wherever the weight is not 0."""
+    good = (labels >= 0) & (labels < classes)
+    _refuse(owner, name, xp, labels, _counts(xp, weight, good), f"a label in [0, {classes})")

@@ -1,0 +1,118 @@
+"""What a library supplies beyond the array standard, and how the one that owns an array is found.
+
+`Backend` is complete as it stands: each method has a form in standard array operations, so an unknown array library
+works at once. A module that knows a library better subclasses it and names an instance in the entry-point group
+``segloss_ref.backends``, under the top-level package that defines the library's array type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from importlib.metadata import entry_points
+from typing import Any
+
+import array_api_compat
+
+__all__ = ["Array", "Backend", "backend_of", "backends"]
+
+Array = Any
+"""An array of any library. The array standard has no type that type checkers could follow."""
+
+
+class Backend:
+    """The portable backend: standard array operations only."""
+
+    name = "portable"
+    reads_values = False
+    """Looking at array values costs no device synchronisation, so that every call checks them."""
+
+    def namespace(self, array: Array) -> Any:
+        """The array-API namespace of `array`."""
+        return array_api_compat.array_namespace(array)
+
+    def device(self, array: Array) -> Any:
+        """The device that holds `array`."""
+        return array_api_compat.device(array)
+
+    def guard(self) -> AbstractContextManager[Any]:
+        """Entered around every computation: infinities that the contract asks for must not warn."""
+        return nullcontext()
+
+    def apply(self, run: Callable[..., tuple[Array, Array | None]], pred: Array, *constants: Array) -> Array:
+        """The value of ``run(pred, *constants, gradient=False)``, made differentiable in the library's own way."""
+        with self.guard():
+            return run(pred, *constants, gradient=False)[0]
+
+    def detach(self, array: Array) -> Array:
+        """`array` without any tie to an autograd graph."""
+        return array
+
+    def sigmoid(self, x: Array) -> Array:
+        """1/(1 + e^-x), relatively exact for x of either sign."""
+        xp = self.namespace(x)
+        e = xp.exp(-xp.abs(x))
+        return xp.where(x >= 0, 1.0, e) / (1.0 + e)
+
+    def log_sigmoid(self, x: Array) -> Array:
+        """-log(1 + e^-x), relatively exact for x of either sign."""
+        xp = self.namespace(x)
+        return xp.where(x < 0, x, xp.zeros_like(x)) - xp.log1p(xp.exp(-xp.abs(x)))
+
+    def log_softmax(self, x: Array, axis: int) -> Array:
+        """x - logsumexp(x) along `axis`."""
+        xp = self.namespace(x)
+        shifted = x - xp.max(x, axis=axis, keepdims=True)
+        return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
+
+    # What the conformance suite asks of a backend. -----------------------------------------------------------------
+
+    def devices(self) -> tuple[str, ...]:
+        """Names of the devices that can be used here; empty where the library cannot hold an array."""
+        return ("cpu",)
+
+    def dtypes(self) -> tuple[str, ...]:
+        """Names of the real floating dtypes that the losses take."""
+        return ("float64", "float32")
+
+    def from_numpy(self, array: Any, dtype: str, device: str) -> Array:
+        """A NumPy array as this library's array of the named dtype on the named device."""
+        raise NotImplementedError(f"the {self.name} backend makes no arrays")
+
+    def to_numpy(self, array: Array) -> Any:
+        """This library's array as a NumPy array of the nearest dtype that NumPy has."""
+        raise NotImplementedError(f"the {self.name} backend reads no arrays")
+
+    def autograd(
+        self, function: Callable[..., Array], pred: Array, cotangent: Array | None = None
+    ) -> tuple[Array, Array] | None:
+        """(value, gradient) of `function` at `pred` by the library's own autograd; None where it has none."""
+        return None
+
+
+_by_type: dict[type, Backend] = {}
+_portable = Backend()
+
+
+def backends() -> dict[str, Callable[[], Backend]]:
+    """Every registered backend by name, as a function that loads it (and so imports its library)."""
+    return {entry.name: entry.load for entry in entry_points(group="segloss_ref.backends")}
+
+
+def _find(kind: type) -> Backend:
+    packages = {base.__module__.partition(".")[0] for base in kind.__mro__}
+    for entry in entry_points(group="segloss_ref.backends"):
+        if entry.name in packages:
+            found = entry.load()
+            if not isinstance(found, Backend):
+                raise TypeError(f"entry point {entry.name!r} must name a segloss_ref Backend, got {found!r}")
+            return found
+    return _portable
+
+
+def backend_of(array: Array) -> Backend:
+    """The backend of the library that `array`'s type belongs to."""
+    kind = type(array)
+    if kind not in _by_type:
+        _by_type[kind] = _find(kind)
+    return _by_type[kind]

@@ -1,0 +1,249 @@
+"""Masks to counts: how every counting metric reads its two masks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, Literal, TypedDict
+
+from . import _arguments as arguments
+from ._backend import Array, Backend
+from .registry import MetricRecord
+
+__all__ = ["Confusion", "Counting", "MetricReduction", "check_masks", "count_masks", "finish"]
+
+MetricReduction = Literal["none", "mean", "nanmean", "sum"]
+
+
+class Masks(TypedDict, total=False):
+    """How two masks are read and counted."""
+
+    threshold: float
+    axis: int | tuple[int, ...] | None
+    class_axis: int | None
+    num_classes: int | None
+    weight: Any
+    ignore_index: int | None
+
+
+class Counting(Masks, total=False):
+    """The keywords of every counting metric."""
+
+    reduction: MetricReduction
+    undefined: float
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Counts of true and false positives and negatives, one each a region (and class).
+
+    int64 counts, or float64 sums of weights. Records add up: ``confusion(a, b) + confusion(c, d)`` counts both pairs, so
+    that batches, files and machines can be pooled; every counting metric takes the record in place of the two masks.
+    """
+
+    tp: Any
+    fp: Any
+    fn: Any
+    tn: Any
+
+    def __add__(self, other: Confusion) -> Confusion:
+        if not isinstance(other, Confusion):
+            return NotImplemented
+        if tuple(self.tp.shape) != tuple(other.tp.shape):
+            raise ValueError(
+                f"Confusion: records to be added must have one shape, got {tuple(self.tp.shape)} and "
+                f"{tuple(other.tp.shape)}; count with the same axis and class_axis, over all batch axes"
+            )
+        return Confusion(self.tp + other.tp, self.fp + other.fp, self.fn + other.fn, self.tn + other.tn)
+
+    def __radd__(self, other: object) -> Confusion:
+        if isinstance(other, int) and other == 0:  # the start of sum()
+            return self
+        return NotImplemented
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """Checked keywords of a call."""
+
+    threshold: float
+    axis: int | tuple[int, ...] | None
+    class_axis: int | None
+    num_classes: int | None
+    ignore_index: int | None
+
+
+def _setting(owner: str, keywords: Mapping[str, Any]) -> _Setting:
+    for name in keywords:
+        if name not in Masks.__annotations__:
+            raise TypeError(
+                f"{owner}: unknown keyword {name!r}, expected one of {', '.join(Counting.__annotations__)}"
+            )
+    threshold = keywords.get("threshold", 0.5)
+    if not isinstance(threshold, Real) or isinstance(threshold, bool):
+        raise TypeError(f"{owner}: threshold must be a real number in [0, 1], got {threshold!r}")
+    if not 0 <= float(threshold) <= 1:
+        raise ValueError(f"{owner}: threshold must lie in [0, 1], got {threshold!r}")
+    num_classes = keywords.get("num_classes")
+    if num_classes is not None:
+        if not isinstance(num_classes, int) or isinstance(num_classes, bool):
+            raise TypeError(f"{owner}: num_classes must be an integer, got {num_classes!r}")
+        if num_classes < 1:
+            raise ValueError(f"{owner}: num_classes must be at least 1, got {num_classes!r}")
+        if keywords.get("class_axis") is None:
+            raise ValueError(f"{owner}: num_classes needs class_axis, got class_axis None")
+    return _Setting(
+        float(threshold),
+        keywords.get("axis"),
+        keywords.get("class_axis"),
+        num_classes,
+        keywords.get("ignore_index"),
+    )
+
+
+def _reject_dtype(owner: str, name: str, xp: Any, array: Array) -> None:
+    if not (array.dtype == xp.bool or arguments.is_integer(xp, array) or arguments.is_real(xp, array)):
+        raise TypeError(
+            f"{owner}: {name} must be bool, integer or real floating, got {arguments.describe(array)}"
+        )
+
+
+def _one_hot(backend: Backend, xp: Any, labels: Array, classes: int, axis: int) -> Array:
+    row = xp.arange(classes, dtype=xp.int64, device=backend.device(labels))
+    spread = xp.expand_dims(xp.astype(labels, xp.int64), axis=axis)
+    return spread == xp.reshape(row, tuple(-1 if one == axis else 1 for one in range(labels.ndim + 1)))
+
+
+def _check_values(owner: str, xp: Any, masks: Mapping[str, tuple[Array, int | None]], weight: Array) -> None:
+    """Each mask comes with its number of classes when it is a label map, whose weight has the same shape."""
+    for name, (mask, classes) in masks.items():
+        if classes is not None:
+            flat = None if weight is None else xp.reshape(weight, mask.shape)
+            arguments.check_labels_values(owner, name, xp, mask, classes, flat)
+        elif mask.dtype != xp.bool:
+            arguments.check_unit_values(owner, name, xp, mask, weight, hard=not arguments.is_real(xp, mask))
+
+
+def count_masks(
+    owner: str, pred: Array, target: Array, keywords: Mapping[str, Any], check_values: bool = False
+) -> Confusion:
+    """The confusion record of two masks."""
+    setting = _setting(owner, keywords)
+    backend = arguments.library_of(owner, pred)
+    xp = backend.namespace(pred)
+    weight = keywords.get("weight")
+    if target is None:
+        raise TypeError(f"{owner}: target must be an array like pred, got None")
+    arguments.check_same_place(owner, backend, pred, target=target, weight=weight)
+    _reject_dtype(owner, "pred", xp, pred)
+    _reject_dtype(owner, "target", xp, target)
+
+    labels = setting.num_classes is not None or (setting.class_axis is not None and pred.ndim != target.ndim)
+    pred_is_map = labels and (setting.num_classes is not None or pred.ndim < target.ndim)
+    target_is_map = labels and (setting.num_classes is not None or target.ndim < pred.ndim)
+    if setting.num_classes is not None and pred.ndim != target.ndim:
+        # One of the two has the class axis after all, and it must agree with num_classes.
+        pred_is_map, target_is_map = pred.ndim < target.ndim, target.ndim < pred.ndim
+    ndim = max(pred.ndim + pred_is_map, target.ndim + target_is_map)
+    class_axis = arguments.normal_class_axis(owner, setting.class_axis, ndim)
+    whole = target if pred_is_map else pred
+    if pred_is_map and target_is_map:
+        classes = setting.num_classes
+        pixels = tuple(pred.shape)
+        shape = (*pixels[:class_axis], classes, *pixels[class_axis:])
+    else:
+        shape = tuple(whole.shape)
+        classes = None if class_axis is None else shape[class_axis]
+        pixels = arguments.shape_of_pixels(shape, class_axis)
+        if setting.num_classes is not None and classes != setting.num_classes:
+            raise ValueError(
+                f"{owner}: num_classes must be {classes}, as class_axis has, got {setting.num_classes}"
+            )
+    for name, mask, is_map in (("pred", pred, pred_is_map), ("target", target, target_is_map)):
+        expected = pixels if is_map else shape
+        if tuple(mask.shape) != expected:
+            raise ValueError(f"{owner}: {name} must have shape {expected}, got {tuple(mask.shape)}")
+        if is_map and not arguments.is_integer(xp, mask):
+            raise TypeError(f"{owner}: {name} without class_axis must be an integer label map, got "
+                            f"{arguments.describe(mask)}")  # fmt: skip
+    if 0 in shape:
+        raise ValueError(f"{owner}: pred must hold at least one pixel, got shape {tuple(pred.shape)}")
+    axes = arguments.region_axes(owner, setting.axis, class_axis, ndim)
+
+    is_labels = arguments.is_integer(xp, target) and (target_is_map or class_axis is None)
+    ignore = arguments.normal_ignore_index(owner, setting.ignore_index, is_labels, target)
+    checked = check_values or backend.reads_values
+    if weight is not None:
+        if checked:
+            arguments.check_weight_values(owner, "weight", xp, weight)
+        weight = arguments.wide_weight(owner, xp, weight, shape, class_axis, xp.float64)
+    kept = None
+    if ignore is not None:
+        kept = target != ignore
+        if target_is_map:
+            kept = xp.expand_dims(kept, axis=class_axis)
+    relevant = kept if weight is None else weight > 0 if kept is None else kept & (weight > 0)
+    if checked:
+        _check_values(
+            owner,
+            xp,
+            {
+                "pred": (pred, classes if pred_is_map else None),
+                "target": (target, classes if target_is_map else None),
+            },
+            None if relevant is None else xp.astype(relevant, xp.int8),
+        )
+
+    def decide(mask: Array, is_map: bool, competing: bool) -> Array:
+        if is_map:
+            return _one_hot(backend, xp, mask, int(classes or 0), int(class_axis or 0))
+        if not arguments.is_real(xp, mask):
+            return mask != 0
+        if competing:
+            winner = xp.argmax(mask, axis=class_axis)
+            return _one_hot(backend, xp, winner, int(classes or 0), int(class_axis or 0))
+        return mask > setting.threshold
+
+    p = decide(pred, pred_is_map, competing=class_axis is not None)
+    t = decide(target, target_is_map, competing=False)
+
+    def count(cell: Array) -> Array:
+        if weight is None:
+            members = xp.astype(cell if kept is None else cell & kept, xp.int64)
+        else:
+            members = xp.where(cell if kept is None else cell & kept, weight, 0.0)
+        return xp.sum(members, axis=axes)
+
+    return Confusion(tp=count(p & t), fp=count(p & ~t), fn=count(~p & t), tn=count(~p & ~t))
+
+
+def finish(owner: str, xp: Any, value: Array, broken: Array, reduction: object, undefined: object) -> Any:
+    """`value` with `undefined` wherever a term is 0/0 (`broken`), reduced over regions and classes."""
+    if not isinstance(undefined, Real) or isinstance(undefined, bool):
+        raise TypeError(f"{owner}: undefined must be a real number or nan, got {undefined!r}")
+    value = xp.where(broken, float(undefined), value)
+    if reduction == "none":
+        return value
+    if reduction == "sum":
+        return xp.sum(value)
+    if reduction == "mean":
+        return xp.mean(value)
+    if reduction == "nanmean":
+        known = ~xp.isnan(value)
+        count = xp.sum(xp.astype(known, value.dtype))
+        return xp.sum(xp.where(known, value, 0.0)) / xp.where(count == 0, xp.nan, count)
+    raise ValueError(f"{owner}: reduction must be 'none', 'mean', 'nanmean' or 'sum', got {reduction!r}")
+
+
+def check_masks(metric: MetricRecord, pred: Array, target: Array, keywords: Mapping[str, Any]) -> None:
+    """Everything that a call of `metric` would refuse, array values included."""
+    for name, parameter in metric.parameters.items():
+        parameter.domain.check(metric.name, name, keywords.get(name, parameter.default))
+    masks = {name: value for name, value in keywords.items() if name in Masks.__annotations__}
+    for name in keywords:
+        if name not in Counting.__annotations__ and name not in metric.parameters:
+            raise TypeError(f"{metric.name}: unknown keyword {name!r}")
+    backend = arguments.library_of(metric.name, pred)
+    with backend.guard():
+        count_masks(metric.name, pred, target, masks, check_values=True)

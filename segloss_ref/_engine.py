@@ -1,0 +1,343 @@
+"""From a kernel to a public loss: keywords, dtypes, classes, weights, reductions and gradients, once for all losses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypedDict, TypeVar, cast
+
+from . import _arguments as arguments
+from . import registry
+from ._backend import Array, Backend
+from ._probability import Given, Probability, Sigmoid, Softmax
+from ._region import Region, Term
+
+__all__ = ["Classes", "Common", "Kernel", "Pixels", "Reduction", "evaluate_gradient", "kernel_of"]
+
+Reduction = Literal["mean", "sum", "none"]
+_Public = TypeVar("_Public", bound=Callable[..., Any])
+
+
+class Pixels(TypedDict, total=False):
+    """The keywords of every loss."""
+
+    axis: int | tuple[int, ...] | None
+    weight: Any
+    ignore_index: int | None
+    reduction: Reduction
+
+
+class Classes(Pixels, total=False):
+    """The keywords of a loss that takes probabilities or logits, of one question or of classes."""
+
+    from_logits: bool
+    class_axis: int | None
+
+
+class Common(Classes, total=False):
+    """All common keywords."""
+
+    class_weight: Any
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A formula with what the engine must know of it. Calling it evaluates the loss.
+
+    `formula` takes a `Region` and the loss's own parameters and returns a `Term`; it is written once, and everything in
+    this module is the same for all of them.
+    """
+
+    name: str
+    family: registry.Family
+    citation: str
+    formula: Callable[..., Term]
+    per_class: bool = False
+    keywords: type[Pixels] = Common
+    needs_class_axis: bool = False
+    categorical: bool = True
+    class_axis_refuses: frozenset[str] = frozenset()
+    logits_only: bool = False
+    hard_target: bool = False
+    smooth: bool = True
+
+    def public(self, function: _Public) -> _Public:
+        """Register `function` as the public face of this kernel; used as its decorator."""
+        registry.add_loss(
+            registry.LossRecord(
+                name=self.name,
+                family=self.family,
+                function=function,
+                kernel=self,
+                parameters=registry.parameters_of(function),
+                keywords=frozenset(self.keywords.__annotations__),
+                citation=self.citation,
+                per_class=self.per_class,
+                needs_class_axis=self.needs_class_axis,
+                categorical=self.categorical,
+                class_axis_refuses=self.class_axis_refuses,
+                logits_only=self.logits_only,
+                hard_target=self.hard_target,
+                smooth=self.smooth,
+            )
+        )
+        return function
+
+    def bind(self, common: Mapping[str, Any], own: Mapping[str, Any]) -> Call:
+        """Check every keyword that is not an array and fix them all for one call."""
+        for name in common:
+            if name not in self.keywords.__annotations__:
+                known = ", ".join([*registry.losses[self.name].parameters, *self.keywords.__annotations__])
+                raise TypeError(f"{self.name}: unknown keyword {name!r}, expected one of {known}")
+        for name, parameter in registry.losses[self.name].parameters.items():
+            parameter.domain.check(self.name, name, own[name])
+        reduction = common.get("reduction", "mean")
+        if reduction not in ("mean", "sum", "none"):
+            raise ValueError(f"{self.name}: reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+        from_logits = common.get("from_logits", self.logits_only)
+        if not isinstance(from_logits, bool):
+            raise TypeError(f"{self.name}: from_logits must be True or False, got {from_logits!r}")
+        class_axis = common.get("class_axis")
+        if class_axis is None:
+            if self.needs_class_axis:
+                raise ValueError(f"{self.name}: class_axis must be given, got None")
+        else:
+            if not self.categorical:
+                raise ValueError(
+                    f"{self.name}: class_axis must be None, got {class_axis!r}; classes are weighed by "
+                    "binary_cross_entropy with class_weight"
+                )
+            for name in self.class_axis_refuses:
+                if own[name] is not None:
+                    raise ValueError(
+                        f"{self.name}: {name} must be None with class_axis, got {own[name]!r}; use class_weight"
+                    )
+        return Call(
+            self, own, from_logits, class_axis, common.get("axis"), common.get("ignore_index"), reduction
+        )
+
+    def __call__(self, pred: Array, target: Array, common: Mapping[str, Any], **own: Any) -> Any:
+        """The loss of `pred` against `target`."""
+        call = self.bind(common, own)
+        backend = arguments.library_of(self.name, pred)
+        class_weight = common.get("class_weight")
+        return backend.apply(call, pred, target, common.get("weight"), class_weight)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A kernel with its keywords fixed: a function of arrays. This is what a backend makes differentiable."""
+
+    kernel: Kernel
+    own: Mapping[str, Any] = field(hash=False)
+    from_logits: bool
+    class_axis: int | None
+    axis: int | tuple[int, ...] | None
+    ignore_index: int | None
+    reduction: Reduction
+    check_values: bool = False
+
+    @property
+    def couples(self) -> bool:
+        """A pixel of `pred` reaches several returned values, so that a gradient of their sum cannot be rescaled."""
+        return (
+            self.kernel.per_class
+            and self.class_axis is not None
+            and self.from_logits
+            and self.reduction == "none"
+        )
+
+    def __call__(
+        self,
+        pred: Array,
+        target: Array,
+        weight: Array,
+        class_weight: Array,
+        gradient: bool,
+        cotangent: Array = None,
+    ) -> tuple[Array, Array]:
+        """(value, gradient by `pred` of the sum of the values times `cotangent`); no gradient (None) unless asked."""
+        backend = arguments.library_of(self.kernel.name, pred)
+        xp = backend.namespace(pred)
+        region = self._region(backend, xp, pred, target, weight, class_weight)
+        term = self.kernel.formula(region, **self.own)
+        value, per_region = term.value, 1.0
+        if self.kernel.per_class and self.class_axis is not None:
+            value, per_region = value * region.class_weight, region.class_weight
+        if region.weight is not None:
+            value = xp.where(region.count == 0, 0.0, value)
+        dropped = self._dropped(pred.ndim)
+        result = xp.squeeze(value, axis=dropped) if dropped else value
+        if self.reduction != "none":
+            result = xp.sum(result)
+        if self.reduction == "mean":
+            regions = _size(value.shape) if term.present is None else _count(xp, term.present)
+            result, per_region = result / regions, per_region / regions
+        if not gradient:
+            return result, None
+        if cotangent is not None:
+            per_region = per_region * self.spread(xp, xp.astype(cotangent, value.dtype), value.shape)
+        slope = term.slope(per_region)
+        if region.weight is not None and not term.weighted:
+            slope = slope.scaled(region.weight)
+        return result, xp.astype(region.prob.pull(slope), pred.dtype)
+
+    def spread(self, xp: Any, cotangent: Array, shape: tuple[int, ...]) -> Array:
+        """A number for every returned value, reshaped so that it broadcasts to the pixels it stands for."""
+        if self.reduction != "none":
+            return cotangent
+        dropped = self._dropped(len(shape))
+        return xp.reshape(cotangent, tuple(1 if axis in dropped else size for axis, size in enumerate(shape)))
+
+    def _dropped(self, ndim: int) -> tuple[int, ...]:
+        """The axes of `pred` that the returned values do not have."""
+        name = self.kernel.name
+        class_axis = arguments.normal_class_axis(name, self.class_axis, ndim)
+        axes = arguments.region_axes(name, self.axis, class_axis, ndim)
+        return axes if class_axis is None or self.kernel.per_class else (*axes, class_axis)
+
+    def _region(
+        self, backend: Backend, xp: Any, pred: Array, target: Array, weight: Array, class_weight: Array
+    ) -> Region:
+        """The arguments in normal form: wide dtype, one-hot target, weights with the ignored pixels at 0."""
+        name = self.kernel.name
+        if not arguments.is_real(xp, pred):
+            raise TypeError(f"{name}: pred must have a real floating dtype, got {arguments.describe(pred)}")
+        sequence = not hasattr(class_weight, "shape")
+        arguments.check_same_place(
+            name, backend, pred, target=_required(name, target), weight=weight,
+            class_weight=None if sequence else class_weight,
+        )  # fmt: skip
+        shape = tuple(pred.shape)
+        if _size(shape) == 0:
+            raise ValueError(f"{name}: pred must hold at least one pixel, got shape {shape}")
+        class_axis = arguments.normal_class_axis(name, self.class_axis, pred.ndim)
+        axes = arguments.region_axes(name, self.axis, class_axis, pred.ndim)
+        classes = None if class_axis is None else shape[class_axis]
+        arguments.check_class_weight(name, class_weight, classes)
+
+        pixels = arguments.shape_of_pixels(shape, class_axis)
+        map_given = class_axis is not None and target.ndim == pred.ndim - 1
+        expected = pixels if map_given else shape
+        if tuple(target.shape) != expected:
+            also = "" if class_axis is None else f", or {pixels} for a label map"
+            raise ValueError(
+                f"{name}: target must have pred's shape {shape}{also}, got {tuple(target.shape)}"
+            )
+        if map_given and not arguments.is_integer(xp, target):
+            raise TypeError(f"{name}: target without class_axis must be an integer label map, got "
+                            f"{arguments.describe(target)}")  # fmt: skip
+        is_labels = arguments.is_integer(xp, target) and (map_given or class_axis is None)
+        ignore = arguments.normal_ignore_index(name, self.ignore_index, is_labels, target)
+
+        dtype = _wide(xp, pred.dtype)
+        checked = self.check_values or backend.reads_values
+        if weight is not None:
+            if checked:
+                arguments.check_weight_values(name, "weight", xp, weight)
+            weight = arguments.wide_weight(name, xp, weight, shape, class_axis, dtype)
+        if ignore is not None:
+            kept = target != ignore
+            if map_given:
+                kept = xp.expand_dims(kept, axis=class_axis)
+            weight = xp.astype(kept, dtype) if weight is None else xp.where(kept, weight, 0.0)
+
+        if map_given:
+            labels = xp.expand_dims(target, axis=class_axis)
+            if checked:
+                arguments.check_labels_values(name, "target", xp, labels, cast(int, classes), weight)
+            y = xp.astype(_one_hot(backend, xp, labels, shape, cast(int, class_axis)), dtype)
+        else:
+            y = xp.astype(target, dtype)
+            if checked:
+                hard = self.kernel.hard_target or not arguments.is_real(xp, target)
+                arguments.check_unit_values(name, "target", xp, y, weight, hard)
+        wide = xp.astype(pred, dtype)
+        if checked and self.from_logits:
+            arguments.check_mask_values(name, "pred", xp, wide, weight)
+        elif checked:
+            arguments.check_unit_values(name, "pred", xp, wide, weight)
+        wide = arguments.without_weight(xp, wide, weight, 0.0 if self.from_logits else 0.5)
+        y = arguments.without_weight(xp, y, weight, 0.0)
+
+        factors: Array = 1.0
+        if class_weight is not None:
+            if not sequence and checked:
+                arguments.check_weight_values(name, "class_weight", xp, class_weight)
+            row = xp.asarray(class_weight, dtype=dtype, device=backend.device(pred))
+            factors = xp.reshape(row, tuple(-1 if one == class_axis else 1 for one in range(pred.ndim)))
+        return Region(
+            xp=xp,
+            prob=self._probability(wide, backend, class_axis),
+            y=y,
+            weight=weight,
+            class_weight=factors,
+            axes=axes,
+            class_axis=class_axis,
+            pixels=_size(tuple(shape[one] for one in axes)),
+        )
+
+    def _probability(self, pred: Array, backend: Backend, class_axis: int | None) -> Probability:
+        if not self.from_logits:
+            return Given(pred, backend)
+        return Sigmoid(pred, backend) if class_axis is None else Softmax(pred, backend, class_axis)
+
+
+def _required(name: str, target: Array) -> Array:
+    if target is None:
+        raise TypeError(f"{name}: target must be an array like pred, got None")
+    return target
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    size = 1
+    for length in shape:
+        size *= length
+    return size
+
+
+def _count(xp: Any, present: Array) -> Array:
+    """How many regions are present, at least 1 so that it can divide."""
+    found = xp.sum(present)
+    return xp.where(found == 0, 1.0, found)
+
+
+def _wide(xp: Any, dtype: Any) -> Any:
+    """The dtype of the computation: `dtype` itself from float32 upwards, float32 below."""
+    if dtype == xp.float64 or dtype == xp.float32:
+        return dtype
+    return dtype if getattr(dtype, "itemsize", 0) > 8 else xp.float32
+
+
+def _one_hot(backend: Backend, xp: Any, labels: Array, shape: tuple[int, ...], class_axis: int) -> Array:
+    classes = xp.arange(shape[class_axis], dtype=xp.int64, device=backend.device(labels))
+    row = xp.reshape(classes, tuple(-1 if one == class_axis else 1 for one in range(len(shape))))
+    return xp.astype(labels, xp.int64) == row
+
+
+def kernel_of(loss: Callable[..., Any]) -> Kernel:
+    """The kernel behind a public loss."""
+    record = registry.losses.get(getattr(loss, "__name__", ""))
+    if record is None or record.function is not loss:
+        raise TypeError(f"loss must be one of segloss_ref's losses, got {loss!r}")
+    return cast(Kernel, record.kernel)
+
+
+def split_keywords(kernel: Kernel, keywords: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(common keywords, own parameters with their defaults filled in)."""
+    parameters = registry.losses[kernel.name].parameters
+    own = {name: keywords.get(name, parameter.default) for name, parameter in parameters.items()}
+    return {name: value for name, value in keywords.items() if name not in own}, own
+
+
+def evaluate_gradient(
+    kernel: Kernel, pred: Array, target: Array, keywords: Mapping[str, Any]
+) -> tuple[Any, Any]:
+    """(value, gradient) of a loss in closed form."""
+    common, own = split_keywords(kernel, keywords)
+    call = kernel.bind(common, own)
+    backend = arguments.library_of(kernel.name, pred)
+    with backend.guard():
+        return call(
+            backend.detach(pred), target, common.get("weight"), common.get("class_weight"), gradient=True
+        )

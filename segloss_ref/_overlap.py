@@ -1,0 +1,77 @@
+"""Overlap of a soft mask with its target: the ratio behind Dice, Jaccard and Tversky, and its derivative.
+
+With agreement a and disagreement d, a loss 1 - a/(a + d) is d/(a + d). Written so it keeps all its digits near a perfect
+prediction, where the subtraction from 1 would lose them, and its derivative (a d' - d a')/(a + d)^2 does too.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ._probability import Slope
+from ._region import Region, Term
+from .domains import smooth_pair
+
+__all__ = ["Overlap", "overlap", "raised", "squared_overlap"]
+
+
+class Overlap(NamedTuple):
+    """The loss d/(a + d) with its parts. 0/0 is a perfect match: loss 0, gradient 0."""
+
+    loss: Term
+    agreement: Any
+    disagreement: Any
+
+
+def overlap(
+    r: Region,
+    hits: Any,
+    fp_weight: Any,
+    fn_weight: Any,
+    smooth: float | tuple[float, float],
+    pool: bool = False,
+) -> Overlap:
+    """a = hits TP + s_n, d = fp_weight FP + fn_weight FN + s_d - s_n; with `pool` both are summed over the classes.
+
+    TP = sum py, FP = sum p(1-y), FN = sum qy.
+    """
+    above, below = smooth_pair(smooth)
+    p, q, y = r.prob.p, r.prob.q, r.y
+    agreement = hits * r.sum(p * y)
+    disagreement = fp_weight * r.sum(p * (1 - y)) + fn_weight * r.sum(q * y)
+    if pool:
+        agreement = r.xp.sum(agreement, axis=r.class_axis, keepdims=True)
+        disagreement = r.xp.sum(disagreement, axis=r.class_axis, keepdims=True)
+    agreement, disagreement = agreement + above, disagreement + (below - above)
+    total = agreement + disagreement
+
+    def slope(factor: Any) -> Slope:
+        by_d = factor * r.ratio(r.ratio(agreement, total), total)
+        by_a = factor * r.ratio(r.ratio(disagreement, total), total)
+        return Slope(p=(by_d * fp_weight) * (1 - y) - (by_d * fn_weight + by_a * hits) * y)
+
+    return Overlap(Term(r.ratio(disagreement, total), slope), agreement, disagreement)
+
+
+def squared_overlap(r: Region, hits: float, smooth: float | tuple[float, float]) -> Term:
+    """a = hits TP + s_n, d = sum (p-y)^2 + s_d - s_n: what squares in the denominator of Dice and Jaccard come to."""
+    above, below = smooth_pair(smooth)
+    p, q, y = r.prob.p, r.prob.q, r.y
+    error = p * (1 - y) - q * y
+    agreement, disagreement = hits * r.sum(p * y) + above, r.sum(error * error) + (below - above)
+    total = agreement + disagreement
+
+    def slope(factor: Any) -> Slope:
+        by_d = factor * r.ratio(r.ratio(agreement, total), total)
+        by_a = factor * r.ratio(r.ratio(disagreement, total), total)
+        return Slope(p=2 * by_d * error - (hits * by_a) * y)
+
+    return Term(r.ratio(disagreement, total), slope)
+
+
+def raised(xp: Any, x: Any, exponent: float) -> tuple[Any, Any]:
+    """(x^g, its derivative) for x >= 0; the infinite slope of g < 1 at 0 is taken as 0."""
+    if exponent == 1:
+        return x, xp.ones_like(x)
+    safe = xp.where(x == 0, 1.0, x)
+    return x**exponent, xp.where(x == 0, 0.0, exponent * safe ** (exponent - 1))

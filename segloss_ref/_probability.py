@@ -1,0 +1,266 @@
+"""Foreground probability p and q = 1 - p with their logarithms, exact from logits and from probabilities alike.
+
+A loss is written on (p, q, log p, log q); its derivative by these is a `Slope`, and `pull` carries a slope back to what
+the caller gave. Nothing is clipped, and q is never formed as 1 - p where logits are at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ._backend import Array, Backend
+
+__all__ = ["Given", "Probability", "Sigmoid", "Slope", "Softmax"]
+
+
+@dataclass(frozen=True)
+class Slope:
+    """Derivative of a value by p, log p and log q, each held as a variable of its own, and by `pred` itself.
+
+    None stands for 0. `pred` holds what has been carried back to the caller's argument already.
+    """
+
+    p: Array = None
+    log_p: Array = None
+    log_q: Array = None
+    pred: Array = None
+
+    def __add__(self, other: Slope) -> Slope:
+        return Slope(
+            _add(self.p, other.p),
+            _add(self.log_p, other.log_p),
+            _add(self.log_q, other.log_q),
+            _add(self.pred, other.pred),
+        )
+
+    def scaled(self, factor: Array) -> Slope:
+        """Every part times `factor`."""
+        return Slope(
+            _times(self.p, factor),
+            _times(self.log_p, factor),
+            _times(self.log_q, factor),
+            _times(self.pred, factor),
+        )
+
+
+def _add(a: Array, b: Array) -> Array:
+    return a if b is None else b if a is None else a + b
+
+
+def _times(a: Array, factor: Array) -> Array:
+    return None if a is None else a * factor
+
+
+class Probability:
+    """What `pred` says. Subclasses compute p, q, log_p and log_q on first use and keep them."""
+
+    finite_logs = True
+    """log p and log q are finite for every finite `pred`."""
+
+    def __init__(self, pred: Array, backend: Backend) -> None:
+        self.pred = pred
+        self.backend = backend
+        self.xp: Any = backend.namespace(pred)
+        self._p: Array = None
+        self._q: Array = None
+        self._log_p: Array = None
+        self._log_q: Array = None
+
+    @property
+    def p(self) -> Array:
+        """Probability of the foreground, or of each class."""
+        if self._p is None:
+            self._p = self._make_p()
+        return self._p
+
+    @property
+    def q(self) -> Array:
+        """1 - p."""
+        if self._q is None:
+            self._q = self._make_q()
+        return self._q
+
+    @property
+    def log_p(self) -> Array:
+        """log p."""
+        if self._log_p is None:
+            self._log_p = self._make_log_p()
+        return self._log_p
+
+    @property
+    def log_q(self) -> Array:
+        """log(1 - p)."""
+        if self._log_q is None:
+            self._log_q = self._make_log_q()
+        return self._log_q
+
+    def _make_p(self) -> Array:
+        raise NotImplementedError
+
+    def _make_q(self) -> Array:
+        raise NotImplementedError
+
+    def _make_log_p(self) -> Array:
+        raise NotImplementedError
+
+    def _make_log_q(self) -> Array:
+        raise NotImplementedError
+
+    def times_log(self, factor: Array, log: Array) -> Array:
+        """factor * log, where a factor of exactly 0 wins over an infinite logarithm."""
+        return factor * log
+
+    def pull(self, slope: Slope) -> Array:
+        """The derivative by `pred`."""
+        raise NotImplementedError
+
+    def binary_cross_entropy(self, y: Array) -> tuple[Array, Callable[[], Slope]]:
+        """-[y log p + (1-y) log q] of each position, and its slope."""
+        loss = -(self.times_log(y, self.log_p) + self.times_log(1 - y, self.log_q))
+        return loss, lambda: Slope(log_p=-y, log_q=y - 1)
+
+
+class Given(Probability):
+    """`pred` holds the probabilities; each of them is a variable of its own."""
+
+    finite_logs = False
+
+    def _make_p(self) -> Array:
+        return self.pred
+
+    def _make_q(self) -> Array:
+        return 1 - self.pred
+
+    def _make_log_p(self) -> Array:
+        return self.xp.log(self.pred)
+
+    def _make_log_q(self) -> Array:
+        return self.xp.log1p(-self.pred)
+
+    def times_log(self, factor: Array, log: Array) -> Array:
+        """See `Probability.times_log`."""
+        return factor * self.xp.where(factor == 0, 0.0, log)
+
+    def _over(self, slope: Array, divisor: Array) -> Array:
+        nothing = slope == 0
+        return slope / self.xp.where(nothing, 1.0, divisor)
+
+    def pull(self, slope: Slope) -> Array:
+        """d/dp: dlog p = dp/p, dlog q = -dp/q; where a slope is 0 its quotient is 0 too."""
+        total = _add(slope.pred, slope.p)
+        if slope.log_p is not None:
+            total = _add(total, self._over(slope.log_p, self.p))
+        if slope.log_q is not None:
+            total = _add(total, -self._over(slope.log_q, self.q))
+        return total
+
+
+class Sigmoid(Probability):
+    """`pred` holds logits z of yes/no questions."""
+
+    def _make_p(self) -> Array:
+        return self.backend.sigmoid(self.pred)
+
+    def _make_q(self) -> Array:
+        return self.backend.sigmoid(-self.pred)
+
+    def _make_log_p(self) -> Array:
+        return self.backend.log_sigmoid(self.pred)
+
+    def _make_log_q(self) -> Array:
+        return self.backend.log_sigmoid(-self.pred)
+
+    def pull(self, slope: Slope) -> Array:
+        """d/dz: dp = pq dz, dlog p = q dz, dlog q = -p dz."""
+        total = slope.pred
+        up = _add(slope.log_p, None if slope.p is None else self.p * slope.p)
+        if up is not None:
+            total = _add(total, self.q * up)
+        if slope.log_q is not None:
+            total = _add(total, -self.p * slope.log_q)
+        return total
+
+    def binary_cross_entropy(self, y: Array) -> tuple[Array, Callable[[], Slope]]:
+        """t |z| + log(1 + e^-|z|) and its slope sign(z) (t - sigmoid(-|z|)), t the target's share against the sign of z.
+
+        Neither cancels for hard targets, so a confident right answer keeps its gradient; and it costs half of the sum
+        over both logarithms.
+        """
+        xp, z = self.xp, self.pred
+        size = xp.abs(z)
+        positive = z > 0
+        against = xp.where(positive, 1 - y, y)
+        loss = against * size - self.backend.log_sigmoid(size)
+
+        def slope() -> Slope:
+            step = against - self.backend.sigmoid(-size)
+            return Slope(pred=xp.where(positive, step, -step))
+
+        return loss, slope
+
+
+class Softmax(Probability):
+    """`pred` holds logits of classes that compete along `axis`."""
+
+    def __init__(self, pred: Array, backend: Backend, axis: int) -> None:
+        super().__init__(pred, backend)
+        self.axis = axis
+        self._top: Array = None
+
+    def _sum(self, x: Array) -> Array:
+        return self.xp.sum(x, axis=self.axis, keepdims=True)
+
+    @property
+    def top(self) -> Array:
+        """Where p > 3/4: at most one class of a pixel, and the only one whose q has to be summed from the others."""
+        if self._top is None:
+            self._top = self.p > 0.75
+        return self._top
+
+    def _rest(self) -> tuple[Array, Array]:
+        """(log p of every class but the top one, their log-sum-exp): both -inf where there is no other class."""
+        xp = self.xp
+        others = xp.where(self.top, -xp.inf, self.log_p)
+        largest = xp.max(others, axis=self.axis, keepdims=True)
+        shift = xp.where(largest == -xp.inf, 0.0, largest)
+        return others, shift + xp.log(self._sum(xp.exp(others - shift)))
+
+    def _make_p(self) -> Array:
+        return self.xp.exp(self.log_p)
+
+    def _make_q(self) -> Array:
+        xp = self.xp
+        return xp.where(self.top, self._sum(xp.where(self.top, 0.0, self.p)), 1 - self.p)
+
+    def _make_log_p(self) -> Array:
+        return self.backend.log_softmax(self.pred, self.axis)
+
+    def _make_log_q(self) -> Array:
+        xp = self.xp
+        return xp.where(self.top, self._rest()[1], xp.log1p(-xp.where(self.top, 0.0, self.p)))
+
+    def pull(self, slope: Slope) -> Array:
+        """d/dz_k, with each part arranged so that a class of p near 1 loses no digits.
+
+        From p: p_k (g_k - sum_c p_c g_c), where g may be shifted by any constant and is shifted by the top class's.
+        From log p: q_k a_k - p_k (sum of the other a). From log q: -p_k b_k + sum over c != k of b_c p_c p_k/q_c.
+        """
+        xp, total = self.xp, slope.pred
+        if slope.p is not None:
+            largest = self.pred == xp.max(self.pred, axis=self.axis, keepdims=True)
+            lead = xp.astype(largest, self.pred.dtype)
+            g = slope.p - self._sum(lead * slope.p) / self._sum(lead)
+            total = _add(total, self.p * (g - self._sum(self.p * g)))
+        if slope.log_p is not None:
+            a = slope.log_p
+            total = _add(total, self.q * a - self.p * (self._sum(a) - a))
+        if slope.log_q is not None:
+            b, top = slope.log_q, self.top
+            low = xp.where(top, 0.0, b * self.p / xp.where(top, 1.0, self.q))
+            others, rest = self._rest()
+            share = xp.exp(others - xp.where(rest == -xp.inf, 0.0, rest))
+            high = self._sum(xp.where(top, b * self.p, 0.0))
+            total = _add(total, self.p * (self._sum(low) - low - b) + high * share)
+        return total

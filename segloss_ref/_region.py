@@ -1,0 +1,107 @@
+"""The view that a kernel has of its arguments: one array of everything, summed region by region.
+
+A kernel returns a `Term`: the value of every region, and the slope of that value, formed on demand. Terms add, scale and
+pass through outer functions, so that a compound loss reads as its formula and its derivative follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ._backend import Array
+from ._probability import Probability, Slope
+
+__all__ = ["Region", "Term"]
+
+
+@dataclass(frozen=True)
+class Term:
+    """A value for every region, with the derivative of each region's value by its pixels.
+
+    `slope(factor)` gives that derivative times `factor`, which is a number or one number a region. Pixel weights are not
+    in it: they multiply the slope of every weighted sum alike, and the engine does that once. A term whose slope has them
+    already says so (`weighted`). `present` marks the regions over which the mean runs, all of them when None.
+    """
+
+    value: Array
+    slope: Callable[[Array], Slope]
+    weighted: bool = False
+    present: Array = None
+
+    def __add__(self, other: Term) -> Term:
+        return Term(self.value + other.value, lambda factor: self.slope(factor) + other.slope(factor))
+
+    def __mul__(self, factor: Array) -> Term:
+        return Term(self.value * factor, lambda outer: self.slope(outer * factor))
+
+    __rmul__ = __mul__
+
+    def through(self, value: Array, derivative: Array) -> Term:
+        """An outer function of this term, given by its value and its derivative there."""
+        return Term(value, lambda factor: self.slope(factor * derivative))
+
+
+@dataclass(frozen=True)
+class Region:
+    """Prediction, target and weights of every region. Arrays have `pred`'s number of dimensions throughout."""
+
+    xp: Any
+    prob: Probability
+    y: Array
+    weight: Array
+    """Pixel weights, of size 1 along `class_axis`; None when all are 1."""
+    class_weight: Array
+    """One factor a class along `class_axis`; 1 when none is given."""
+    axes: tuple[int, ...]
+    class_axis: int | None
+    pixels: int
+    """The number of pixels of a region."""
+
+    def sum(self, x: Array) -> Array:
+        """Weighted sum over each region, for every class."""
+        weighted = x if self.weight is None else x * self.weight
+        return self.xp.sum(weighted, axis=self.axes, keepdims=True)
+
+    @property
+    def count(self) -> Array:
+        """N: the number of pixels of a region, or the sum of their weights."""
+        if self.weight is None:
+            return self.pixels
+        return self.xp.sum(self.weight, axis=self.axes, keepdims=True)
+
+    def ratio(self, numerator: Array, denominator: Array) -> Array:
+        """numerator/denominator, 0 where both are 0."""
+        empty = (denominator == 0) & (numerator == 0)
+        return numerator / self.xp.where(empty, 1.0, denominator)
+
+    def present(self, size: Array) -> Array:
+        """1 where `size` is above 0, else 0."""
+        return self.xp.astype(size > 0, size.dtype)
+
+    def log_sum(self, factor: Array, log: Array) -> Array:
+        """The logarithm of the region's sum of factor * e^log, which may underflow; -inf where it is 0."""
+        xp = self.xp
+        largest = xp.max(xp.where(factor == 0, -xp.inf, log), axis=self.axes, keepdims=True)
+        shift = xp.where(largest == -xp.inf, 0.0, largest)
+        return shift + xp.log(self.sum(factor * xp.exp(xp.where(factor == 0, 0.0, log - shift))))
+
+    def per_pixel(self, total: Array) -> Array:
+        """total/N; a region without weight has nothing to divide."""
+        count = self.count
+        return total / (count if self.weight is None else self.xp.where(count == 0, 1.0, count))
+
+    def mean(self, loss: Array, slope: Callable[[], Slope]) -> Term:
+        """The weighted mean of a pixel-wise loss, whose classes are summed; `slope` is that of each pixel's loss."""
+        if self.class_axis is not None:
+            loss = self.xp.sum(loss, axis=self.class_axis, keepdims=True)
+        return Term(self.per_pixel(self.sum(loss)), lambda factor: slope().scaled(self.per_pixel(factor)))
+
+    def class_mean(self, term: Term) -> Term:
+        """The mean over classes of a value a class; the term itself when there are no classes."""
+        if self.class_axis is None:
+            return term
+        classes = self.y.shape[self.class_axis]
+        value = self.xp.sum(term.value, axis=self.class_axis, keepdims=True) / classes
+        return Term(value, lambda factor: term.slope(factor / classes))

@@ -1,0 +1,214 @@
+"""Compound losses: a cross-entropy and an overlap together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeVar, Unpack
+
+from ._engine import Common, Kernel
+from ._overlap import overlap, raised
+from ._probability import Slope
+from ._region import Region, Term
+from .distribution import categorical_cross_entropy, two_sided_cross_entropy
+from .domains import Interval, LabelWeights, Smooth, smooth_pair
+
+__all__ = ["combo_loss", "exponential_logarithmic_loss"]
+
+A = TypeVar("A")
+SmoothValue = float | tuple[float, float]
+
+
+def _combo_loss(r: Region, *, alpha: float, beta: float | None, smooth: SmoothValue) -> Term:
+    if r.class_axis is None:
+        positive = 0.5 if beta is None else beta
+        cross = two_sided_cross_entropy(r, positive, 1 - positive)
+    else:
+        cross = categorical_cross_entropy(r)
+    loss = overlap(r, 2, 1, 1, smooth).loss
+    coefficient = r.class_mean(loss.through(1 - loss.value, -1.0))
+    return alpha * cross + (alpha - 1) * coefficient
+
+
+def _log_dice(r: Region, smooth: SmoothValue) -> Term:
+    """-ln DC = ln(sum p + sum y + s_d) - ln(2 sum py + s_n), and 0 where both sums are 0.
+
+    Near 1 the logarithm is taken of the loss. Without smoothing the second sum may underflow for finite logits, so there
+    it is summed in log space.
+    """
+    xp, y = r.xp, r.y
+    dice = overlap(r, 2, 1, 1, smooth)
+    total = dice.agreement + dice.disagreement
+    total = xp.where(total == 0, xp.inf, total)
+    in_log_space = smooth_pair(smooth)[0] == 0 and r.prob.finite_logs
+    log_agreement = r.log_sum(2 * y, r.prob.log_p) if in_log_space else xp.log(dice.agreement)
+    close = dice.loss.value < 0.5
+    value = xp.where(
+        close,
+        -xp.log1p(-xp.where(close, dice.loss.value, 0.0)),
+        xp.log(xp.where(close, 1.0, total)) - log_agreement,
+    )
+
+    def slope(factor: Any) -> Slope:
+        by_total = xp.zeros_like(y) + factor / total
+        if in_log_space:
+            share = xp.exp(r.prob.log_p - xp.where(log_agreement == -xp.inf, 0.0, log_agreement))
+            return Slope(p=by_total, log_p=-2 * factor * y * share)
+        return Slope(p=by_total - 2 * factor * y / xp.where(dice.agreement == 0, xp.inf, dice.agreement))
+
+    return Term(value, slope)
+
+
+def _label_weight(r: Region, weights: Sequence[float], label: int) -> Any:
+    """The given weight of the background (0) or foreground (1), or the weights of all classes along `class_axis`."""
+    labels = 2 if r.class_axis is None else r.y.shape[r.class_axis]
+    if len(weights) != labels:
+        raise ValueError(
+            f"exponential_logarithmic_loss: label_weights must hold {labels} numbers, got {len(weights)}"
+        )
+    if r.class_axis is None:
+        return weights[label]
+    row = r.xp.asarray(list(weights), dtype=r.y.dtype, device=r.prob.backend.device(r.y))
+    return r.xp.reshape(row, tuple(-1 if axis == r.class_axis else 1 for axis in range(r.y.ndim)))
+
+
+def _exponential_logarithmic_loss(
+    r: Region,
+    *,
+    dice_weight: float,
+    cross_weight: float,
+    dice_gamma: float,
+    cross_gamma: float,
+    label_weights: Sequence[float] | None,
+    smooth: SmoothValue,
+) -> Term:
+    xp, y, m = r.xp, r.y, r.prob
+    log_dice = _log_dice(r, smooth)
+    dice = r.class_mean(log_dice.through(*raised(xp, log_dice.value, dice_gamma)))
+
+    def rarity(label: Any, which: int) -> Any:
+        if label_weights is not None:
+            return _label_weight(r, label_weights, which) * label
+        size = r.sum(label)
+        return r.present(size) * (r.count / xp.where(size > 0, size, 1.0)) ** 0.5 * label
+
+    w1 = r.class_weight * rarity(y, 1)
+    hit, hit_slope = raised(xp, -m.log_p, cross_gamma)
+    if r.class_axis is None:
+        w0 = rarity(1 - y, 0)
+        miss, miss_slope = raised(xp, -m.log_q, cross_gamma)
+        cross = r.mean(
+            m.times_log(w1, hit) + m.times_log(w0, miss),
+            lambda: Slope(log_p=-m.times_log(w1, hit_slope), log_q=-m.times_log(w0, miss_slope)),
+        )
+    else:
+        cross = r.mean(m.times_log(w1, hit), lambda: Slope(log_p=-m.times_log(w1, hit_slope)))
+    return dice_weight * dice + cross_weight * cross
+
+
+_combo = Kernel(
+    "combo_loss",
+    "compound",
+    "Taghanaki et al.: Combo loss: handling input and output imbalance in multi-organ segmentation, 2019, eq. 3 "
+    "(original not read)",
+    _combo_loss,
+    class_axis_refuses=frozenset({"beta"}),
+)
+_exponential_logarithmic = Kernel(
+    "exponential_logarithmic_loss",
+    "compound",
+    "Wong, Moradi, Tang, Syeda-Mahmood: 3D segmentation with exponential logarithmic loss for highly unbalanced object "
+    "sizes, MICCAI 2018 (original not read)",
+    _exponential_logarithmic_loss,
+)
+
+
+@_combo.public
+def combo_loss(
+    pred: A,
+    target: Any,
+    *,
+    alpha: Annotated[float, Interval(0, 1)] = 0.5,
+    beta: Annotated[float | None, Interval(0, 1, optional=True)] = None,
+    smooth: Annotated[float | tuple[float, float], Smooth()] = 1.0,
+    **common: Unpack[Common],
+) -> A:
+    """A weighted cross-entropy less the Dice coefficient.
+
+    alpha (1/N) sum of -[beta y log p + (1-beta)(1-y) log q] - (1-alpha) DC, DC = (2 sum py + s)/(sum p + sum y + s). Its
+    lowest value is -(1-alpha). With `class_axis`: categorical cross-entropy without beta, and the mean of the classes'
+    DC; `class_weight` weighs the cross-entropy alone.
+
+    Source: Taghanaki et al. 2019 (original not read). The survey subtracts the Dice loss, whose optimum is the worst
+    mask; see ``docs/errata.md``.
+
+    Parameters
+    ----------
+    alpha : float in [0, 1], default 0.5
+        The cross-entropy's share.
+    beta : float in [0, 1] or None, default None
+        The foreground's weight in it; None: 0.5. Refused with `class_axis`.
+    smooth : float or pair (numerator, denominator), default 1
+        Added above and below, numerator <= denominator. With 0, 0/0 is a perfect match: DC 1, gradient 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segloss_ref import combo_loss
+    >>> float(combo_loss(np.array([1.0, 0.0]), np.array([1, 0])))
+    -0.5
+    """
+    return _combo(pred, target, common, alpha=alpha, beta=beta, smooth=smooth)
+
+
+@_exponential_logarithmic.public
+def exponential_logarithmic_loss(
+    pred: A,
+    target: Any,
+    *,
+    dice_weight: Annotated[float, Interval(0)] = 0.8,
+    cross_weight: Annotated[float, Interval(0)] = 0.2,
+    dice_gamma: Annotated[float, Interval(0, low_open=True)] = 0.3,
+    cross_gamma: Annotated[float, Interval(0, low_open=True)] = 0.3,
+    label_weights: Annotated[Sequence[float] | None, LabelWeights()] = None,
+    smooth: Annotated[float | tuple[float, float], Smooth()] = 1.0,
+    **common: Unpack[Common],
+) -> A:
+    """Powers of the logarithms of the Dice coefficient and of the probabilities.
+
+    dice_weight (-ln DC)^dice_gamma + cross_weight (1/N) sum of [w_1 y (-ln p)^cross_gamma + w_0 (1-y) (-ln q)^cross_gamma],
+    w_l = sqrt(N/n_l), n_l the count of label l in the region; a label that does not occur adds 0. With `class_axis`: the
+    mean of the classes' Dice parts, and the true class's cross part. Where an exponent below 1 has an infinite slope, at
+    DC = 1 or p = y, the slope is taken as 0.
+
+    Source: Wong, Moradi, Tang, Syeda-Mahmood 2018 (original not read). The survey prints -ln(DC)^gamma for
+    (-ln DC)^gamma; see ``docs/errata.md``.
+
+    Parameters
+    ----------
+    dice_weight, cross_weight : float >= 0, default 0.8 and 0.2
+        The shares of the two parts.
+    dice_gamma, cross_gamma : float > 0, default 0.3 each
+        Their exponents.
+    label_weights : (background, foreground), or one number a class, or None, default None
+        w_l >= 0; None: from the counts.
+    smooth : float or pair (numerator, denominator), default 1
+        Added above and below, numerator <= denominator. With 0, 0/0 is a perfect match: DC 1, gradient 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segloss_ref import exponential_logarithmic_loss
+    >>> round(float(exponential_logarithmic_loss(np.array([1.0, 0.5]), np.array([1, 0]))), 6)
+    0.58323
+    """
+    return _exponential_logarithmic(
+        pred,
+        target,
+        common,
+        dice_weight=dice_weight,
+        cross_weight=cross_weight,
+        dice_gamma=dice_gamma,
+        cross_gamma=cross_gamma,
+        label_weights=label_weights,
+        smooth=smooth,
+    )

@@ -1,0 +1,401 @@
+"""Counting metrics: numbers of the 2x2 table of two masks, for every region and class.
+
+All take two masks, or one `Confusion` record in their place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeVar, Unpack
+
+from . import registry
+from ._arguments import library_of
+from ._counting import Confusion, Counting, Masks, count_masks, finish
+from .domains import Choice, Interval
+
+__all__ = [
+    "Confusion",
+    "accuracy",
+    "balanced_accuracy",
+    "cohen_kappa",
+    "confusion",
+    "dice_score",
+    "f_score",
+    "jaccard_index",
+    "matthews_correlation",
+    "negative_predictive_value",
+    "precision",
+    "sensitivity",
+    "specificity",
+    "tversky_index",
+    "volumetric_similarity",
+]
+
+_Public = TypeVar("_Public", bound=Callable[..., Any])
+
+
+class _Table:
+    """The four counts in float64, and the quotients formed of them; `broken` is where one was 0/0."""
+
+    def __init__(self, xp: Any, record: Confusion) -> None:
+        self.xp = xp
+        self.tp, self.fp, self.fn, self.tn = (
+            xp.astype(cell, xp.float64) for cell in (record.tp, record.fp, record.fn, record.tn)
+        )
+        self.broken: Any = xp.zeros_like(self.tp, dtype=xp.bool)
+
+    def over(self, numerator: Any, denominator: Any) -> Any:
+        """numerator/denominator; x/0 is infinite."""
+        empty = (numerator == 0) & (denominator == 0)
+        self.broken = self.broken | empty
+        return numerator / self.xp.where(empty, 1.0, denominator)
+
+
+@dataclass(frozen=True)
+class _Metric:
+    """A formula on a `_Table`, with its name and source."""
+
+    name: str
+    citation: str
+    formula: Callable[..., Any]
+
+    def public(self, function: _Public) -> _Public:
+        """Register `function` as the public face of this formula; used as its decorator."""
+        registry.add_metric(
+            registry.MetricRecord(
+                self.name, "counts", function, registry.parameters_of(function), self.citation
+            )
+        )
+        function.__doc__ = (function.__doc__ or "").rstrip() + _SHARED
+        return function
+
+    def __call__(self, pred: Any, target: Any, counting: Counting, **own: Any) -> Any:
+        name = self.name
+        for parameter in registry.metrics[name].parameters.values():
+            parameter.domain.check(name, parameter.name, own[parameter.name])
+        keywords = dict(counting)
+        reduction = keywords.pop("reduction", "none")
+        undefined = keywords.pop("undefined", float("nan"))
+        if isinstance(pred, Confusion):
+            if target is not None or keywords:
+                more = ", ".join(["target", *keywords] if target is not None else keywords)
+                raise TypeError(f"{name}: a Confusion record takes the place of the masks and of {more}")
+            record = pred
+        else:
+            with library_of(name, pred).guard():
+                record = count_masks(name, pred, target, keywords)
+        backend = library_of(name, record.tp)
+        xp = backend.namespace(record.tp)
+        with backend.guard():
+            table = _Table(xp, record)
+            value = self.formula(table, **own)
+            return finish(name, xp, value, table.broken, reduction, undefined)
+
+
+_SHARED = """
+
+    Parameters
+    ----------
+    pred, target
+        Two masks of one shape, library and device: bool, integer 0/1, or floating probabilities, which are foreground
+        where > `threshold`. With `class_axis`, a floating `pred` is decided by argmax along it, a mask without that
+        axis is an integer label map, and two label maps need `num_classes`. Or a `Confusion` record as `pred` alone.
+    threshold : float, default 0.5
+        In [0, 1].
+    axis : int, tuple of int or None, default None
+        The axes that are counted together; None: all save `class_axis`.
+    class_axis : int or None, default None
+        The axis of the classes, each of which is scored against the rest.
+    num_classes : int or None, default None
+        The number of classes when both masks are label maps.
+    weight : array or None, default None
+        Pixel weights >= 0 that broadcast to the pixels; 0 leaves a pixel out.
+    ignore_index : int or None, default None
+        The label in an integer `target` of pixels to leave out.
+    reduction : "none", "mean", "nanmean" or "sum", default "none"
+        Over regions and classes. "mean" propagates nan; "nanmean" skips it, and is nan where nothing is left.
+    undefined : float, default nan
+        The value wherever a term of the formula is 0/0.
+
+    Returns
+    -------
+    array of float64, one value a region (and class), or a 0-d array when reduced.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arguments outside what is said above; array values (integers other than 0 and 1, probabilities outside
+        [0, 1], labels out of range, negative weights) on NumPy, elsewhere through `segloss_ref.validate`.
+    """
+
+
+def confusion(pred: Any, target: Any, **masks: Unpack[Masks]) -> Confusion:
+    """Count true and false positives and negatives, for every region (and class).
+
+    Returns
+    -------
+    Confusion, a record of `tp`, `fp`, `fn` and `tn`: int64 counts, or float64 sums of weights. Records of one shape add
+    up, and every counting metric takes the record in place of its masks. The arguments are those of `dice_score` save
+    `reduction` and `undefined`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segloss_ref import confusion, dice_score
+    >>> first = confusion(np.array([1, 1, 0, 0]), np.array([1, 0, 0, 0]))
+    >>> second = confusion(np.array([1, 1]), np.array([1, 1]))
+    >>> [int(n) for n in (first.tp, first.fp, first.fn, first.tn)]
+    [1, 1, 0, 2]
+    >>> round(float(dice_score(first + second)), 6)
+    0.857143
+    """
+    with library_of("confusion", pred).guard():
+        return count_masks("confusion", pred, target, masks)
+
+
+def _dice_score_formula(t: _Table) -> Any:
+    return t.over(2 * t.tp, 2 * t.tp + t.fp + t.fn)
+
+
+_dice_score = _Metric(
+    "dice_score",
+    "Dice: Measures of the amount of ecologic association between species, Ecology 1945",
+    _dice_score_formula,
+)
+
+
+@_dice_score.public
+def dice_score(pred: Any, target: Any = None, **counting: Unpack[Counting]) -> Any:
+    """Dice coefficient: 2 TP/(2 TP + FP + FN)."""
+    return _dice_score(pred, target, counting)
+
+
+def _jaccard_index_formula(t: _Table) -> Any:
+    return t.over(t.tp, t.tp + t.fp + t.fn)
+
+
+_jaccard_index = _Metric(
+    "jaccard_index",
+    "Jaccard: The distribution of the flora in the alpine zone, New Phytologist 1912",
+    _jaccard_index_formula,
+)
+
+
+@_jaccard_index.public
+def jaccard_index(pred: Any, target: Any = None, **counting: Unpack[Counting]) -> Any:
+    """Jaccard index, intersection over union: TP/(TP + FP + FN)."""
+    return _jaccard_index(pred, target, counting)
+
+
+def _sensitivity_formula(t: _Table) -> Any:
+    return t.over(t.tp, t.tp + t.fn)
+
+
+_sensitivity = _Metric(
+    "sensitivity",
+    "Yerushalmy: Statistical problems in assessing methods of medical diagnosis, 1947",
+    _sensitivity_formula,
+)
+
+
+@_sensitivity.public
+def sensitivity(pred: Any, target: Any = None, **counting: Unpack[Counting]) -> Any:
+    """Sensitivity, recall, true positive rate: TP/(TP + FN)."""
+    return _sensitivity(pred, target, counting)
+
+
+def _specificity_formula(t: _Table) -> Any:
+    return t.over(t.tn, t.tn + t.fp)
+
+
+_specificity = _Metric(
+    "specificity",
+    "Yerushalmy: Statistical problems in assessing methods of medical diagnosis, 1947",
+    _specificity_formula,
+)
+
+
+@_specificity.public
+def specificity(pred: Any, target: Any = None, **counting: Unpack[Counting]) -> Any:
+    """Specificity, true negative rate: TN/(TN + FP)."""
+    return _specificity(pred, target, counting)
+
+
+def _precision_formula(t: _Table) -> Any:
+    return t.over(t.tp, t.tp + t.fp)
+
+
+_precision = _Metric(
+    "precision", "van Rijsbergen: Information Retrieval, 1979, chapter 7", _precision_formula
+)
+
+
+@_precision.public
+def precision(pred: Any, target: Any = None, **counting: Unpack[Counting]) -> Any:
+    """Precision, positive predictive value: TP/(TP + FP)."""
+    return _precision(pred, target, counting)
+
+
+def _negative_predictive_value_formula(t: _Table) -> Any:
+    return t.over(t.tn, t.tn + t.fn)
+
+
+_negative_predictive_value = _Metric(
+    "negative_predictive_value",
+    "Altman, Bland: Diagnostic tests 2: predictive values, BMJ 1994",
+    _negative_predictive_value_formula,
+)
+
+
+@_negative_predictive_value.public
+def negative_predictive_value(pred: Any, target: Any = None, **counting: Unpack[Counting]) -> Any:
+    """Negative predictive value: TN/(TN + FN)."""
+    return _negative_predictive_value(pred, target, counting)
+
+
+def _accuracy_formula(t: _Table) -> Any:
+    return t.over(t.tp + t.tn, t.tp + t.fp + t.fn + t.tn)
+
+
+_accuracy = _Metric("accuracy", "Common usage; no single source", _accuracy_formula)
+
+
+@_accuracy.public
+def accuracy(pred: Any, target: Any = None, **counting: Unpack[Counting]) -> Any:
+    """Accuracy: (TP + TN)/(TP + FP + FN + TN)."""
+    return _accuracy(pred, target, counting)
+
+
+def _balanced_accuracy_formula(t: _Table) -> Any:
+    return (_sensitivity.formula(t) + _specificity.formula(t)) / 2
+
+
+_balanced_accuracy = _Metric(
+    "balanced_accuracy",
+    "Brodersen, Ong, Stephan, Buhmann: The balanced accuracy and its posterior distribution, ICPR 2010",
+    _balanced_accuracy_formula,
+)
+
+
+@_balanced_accuracy.public
+def balanced_accuracy(pred: Any, target: Any = None, **counting: Unpack[Counting]) -> Any:
+    """Balanced accuracy: the mean of sensitivity and specificity, undefined where either is."""
+    return _balanced_accuracy(pred, target, counting)
+
+
+def _f_score_formula(t: _Table, *, beta: float) -> Any:
+    b2 = beta * beta
+    return t.over((1 + b2) * t.tp, (1 + b2) * t.tp + b2 * t.fn + t.fp)
+
+
+_f_score = _Metric("f_score", "van Rijsbergen: Information Retrieval, 1979, chapter 7", _f_score_formula)
+
+
+@_f_score.public
+def f_score(
+    pred: Any,
+    target: Any = None,
+    *,
+    beta: Annotated[float, Interval(0, low_open=True)] = 1.0,
+    **counting: Unpack[Counting],
+) -> Any:
+    """F-score: (1 + beta^2) TP/((1 + beta^2) TP + beta^2 FN + FP).
+
+    `beta` > 0 says how many times as important sensitivity is as precision; 1 gives the Dice coefficient."""
+    return _f_score(pred, target, counting, beta=beta)
+
+
+def _matthews_correlation_formula(t: _Table) -> Any:
+    # In pairs, so that a perfect match gives 1 to the last digit.
+    spread = t.xp.sqrt((t.tp + t.fp) * (t.tp + t.fn)) * t.xp.sqrt((t.tn + t.fp) * (t.tn + t.fn))
+    return t.over(t.tp * t.tn - t.fp * t.fn, spread)
+
+
+_matthews_correlation = _Metric(
+    "matthews_correlation",
+    "Matthews: Comparison of the predicted and observed secondary structure of T4 phage lysozyme, 1975",
+    _matthews_correlation_formula,
+)
+
+
+@_matthews_correlation.public
+def matthews_correlation(pred: Any, target: Any = None, **counting: Unpack[Counting]) -> Any:
+    """Matthews correlation: (TP TN - FP FN)/sqrt((TP + FP)(TP + FN)(TN + FP)(TN + FN)).
+
+    Undefined where one mask is empty or full."""
+    return _matthews_correlation(pred, target, counting)
+
+
+def _cohen_kappa_formula(t: _Table) -> Any:
+    chance = (t.tp + t.fp) * (t.fp + t.tn) + (t.tp + t.fn) * (t.fn + t.tn)
+    return t.over(2 * (t.tp * t.tn - t.fp * t.fn), chance)
+
+
+_cohen_kappa = _Metric(
+    "cohen_kappa", "Cohen: A coefficient of agreement for nominal scales, 1960", _cohen_kappa_formula
+)
+
+
+@_cohen_kappa.public
+def cohen_kappa(pred: Any, target: Any = None, **counting: Unpack[Counting]) -> Any:
+    """Cohen's kappa: 2 (TP TN - FP FN)/((TP + FP)(FP + TN) + (TP + FN)(FN + TN)).
+
+    That is (observed agreement - chance agreement)/(1 - chance agreement) of two raters and two labels."""
+    return _cohen_kappa(pred, target, counting)
+
+
+def _tversky_index_formula(t: _Table, *, fp_weight: float, fn_weight: float) -> Any:
+    return t.over(t.tp, t.tp + fp_weight * t.fp + fn_weight * t.fn)
+
+
+_tversky_index = _Metric(
+    "tversky_index", "Tversky: Features of similarity, Psychological Review 1977", _tversky_index_formula
+)
+
+
+@_tversky_index.public
+def tversky_index(
+    pred: Any,
+    target: Any = None,
+    *,
+    fp_weight: Annotated[float, Interval(0)] = 0.5,
+    fn_weight: Annotated[float, Interval(0)] = 0.5,
+    **counting: Unpack[Counting],
+) -> Any:
+    """Tversky index: TP/(TP + fp_weight FP + fn_weight FN), with weights >= 0."""
+    return _tversky_index(pred, target, counting, fp_weight=fp_weight, fn_weight=fn_weight)
+
+
+def _volumetric_similarity_formula(t: _Table, *, kind: str) -> Any:
+    excess = t.fp - t.fn  # P - T, the predicted size less the true one
+    if kind == "unsigned":
+        return 1 - t.over(t.xp.abs(excess), 2 * t.tp + t.fp + t.fn)
+    if kind == "signed":
+        return t.over(2 * excess, 2 * t.tp + t.fp + t.fn)
+    return t.over(excess if kind == "relative" else t.xp.abs(excess), t.tp + t.fn)
+
+
+_volumetric_similarity = _Metric(
+    "volumetric_similarity",
+    "Taha, Hanbury: Metrics for evaluating 3D medical image segmentation, BMC Medical Imaging 2015",
+    _volumetric_similarity_formula,
+)
+
+
+@_volumetric_similarity.public
+def volumetric_similarity(
+    pred: Any,
+    target: Any = None,
+    *,
+    kind: Annotated[
+        Literal["unsigned", "signed", "relative", "absolute_relative"],
+        Choice(("unsigned", "signed", "relative", "absolute_relative")),
+    ] = "unsigned",
+    **counting: Unpack[Counting],
+) -> Any:
+    """How well the sizes P of the prediction and T of the target agree, wherever the pixels lie.
+
+    `kind` names the definition: "unsigned" 1 - abs(P - T)/(P + T), "signed" 2 (P - T)/(P + T), "relative" (P - T)/T,
+    "absolute_relative" abs(P - T)/T."""
+    return _volumetric_similarity(pred, target, counting, kind=kind)

@@ -1,0 +1,206 @@
+"""Distribution-based losses: cross-entropies between the label distribution and the predicted one.
+
+With `class_axis` the pixels' classes compete and the loss keeps the true class's logarithm alone.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar, Unpack
+
+from ._engine import Common, Kernel
+from ._probability import Slope
+from ._region import Region, Term
+from .domains import Interval
+
+__all__ = ["balanced_cross_entropy", "binary_cross_entropy", "focal_loss", "weighted_cross_entropy"]
+
+A = TypeVar("A")
+
+
+def categorical_cross_entropy(r: Region, factor: Any = 1.0) -> Term:
+    """-(sum over c) factor_c y_c log p_c, averaged over the pixels."""
+    y = factor * r.class_weight * r.y
+    return r.mean(-r.prob.times_log(y, r.prob.log_p), lambda: Slope(log_p=-y))
+
+
+def two_sided_cross_entropy(r: Region, positive: Any, negative: Any) -> Term:
+    """-[positive y log p + negative (1-y) log q], averaged over the pixels."""
+    m, y1, y0 = r.prob, positive * r.y, negative * (1 - r.y)
+    loss = -(m.times_log(y1, m.log_p) + m.times_log(y0, m.log_q))
+    return r.mean(loss, lambda: Slope(log_p=-y1, log_q=-y0))
+
+
+def _binary_cross_entropy(r: Region) -> Term:
+    if r.class_axis is not None:
+        return categorical_cross_entropy(r)
+    return r.mean(*r.prob.binary_cross_entropy(r.y))
+
+
+def _weighted_cross_entropy(r: Region, *, beta: float) -> Term:
+    return two_sided_cross_entropy(r, beta, 1.0)
+
+
+def _balanced_cross_entropy(r: Region, *, beta: float | None) -> Term:
+    share = r.per_pixel(r.sum(r.y)) if beta is None else 1 - beta
+    rest = r.per_pixel(r.sum(1 - r.y)) if beta is None else beta
+    if r.class_axis is not None:
+        return categorical_cross_entropy(r, rest)
+    return two_sided_cross_entropy(r, rest, share)
+
+
+def _focal_loss(r: Region, *, alpha: float | None, gamma: float) -> Term:
+    m = r.prob
+    hit = (1 if alpha is None else alpha) * r.class_weight * r.y * m.q**gamma
+    hit_log = m.times_log(hit, m.log_p)
+    if r.class_axis is not None:
+        return r.mean(-hit_log, lambda: Slope(log_p=-hit, log_q=-gamma * hit_log))
+    miss = (1 if alpha is None else 1 - alpha) * (1 - r.y) * m.p**gamma
+    miss_log = m.times_log(miss, m.log_q)
+    return r.mean(
+        -(hit_log + miss_log),
+        lambda: Slope(log_p=-(hit + gamma * miss_log), log_q=-(miss + gamma * hit_log)),
+    )
+
+
+_bce = Kernel(
+    "binary_cross_entropy",
+    "distribution",
+    "Yi-de, Qing, Zhi-bai: Automated image segmentation using improved PCNN model based on cross-entropy, 2004 "
+    "(as cited by the survey; original not read)",
+    _binary_cross_entropy,
+)
+_wce = Kernel(
+    "weighted_cross_entropy",
+    "distribution",
+    "Pihur, Datta, Datta: Weighted rank aggregation of cluster validation measures, 2007 "
+    "(as cited by the survey; original not read)",
+    _weighted_cross_entropy,
+    categorical=False,
+)
+_balanced = Kernel(
+    "balanced_cross_entropy",
+    "distribution",
+    "Xie, Tu: Holistically-nested edge detection, ICCV 2015, eq. 2",
+    _balanced_cross_entropy,
+    class_axis_refuses=frozenset({"beta"}),
+)
+_focal = Kernel(
+    "focal_loss",
+    "distribution",
+    "Lin, Goyal, Girshick, He, Dollar: Focal loss for dense object detection, ICCV 2017, eq. 4 and 5",
+    _focal_loss,
+    class_axis_refuses=frozenset({"alpha"}),
+)
+
+
+@_bce.public
+def binary_cross_entropy(pred: A, target: Any, **common: Unpack[Common]) -> A:
+    """Cross-entropy of yes/no questions or, with `class_axis`, of classes.
+
+    (1/N) sum of -[y log p + (1-y) log q]; with `class_axis` (1/N) sum of -(sum over c) y_c log p_c.
+
+    Source: Yi-de, Qing, Zhi-bai 2004, as cited by the survey (original not read).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segloss_ref import binary_cross_entropy
+    >>> round(float(binary_cross_entropy(np.array([0.9, 0.2]), np.array([1, 0]))), 6)
+    0.164252
+    >>> float(binary_cross_entropy(np.array([1e4]), np.array([0]), from_logits=True))
+    10000.0
+    """
+    return _bce(pred, target, common)
+
+
+@_wce.public
+def weighted_cross_entropy(
+    pred: A,
+    target: Any,
+    *,
+    beta: Annotated[float, Interval(0, low_open=True)] = 1.0,
+    **common: Unpack[Common],
+) -> A:
+    """Binary cross-entropy with the foreground's term weighted.
+
+    (1/N) sum of -[beta y log p + (1-y) log q]. `class_axis` is refused: classes are weighed by `binary_cross_entropy`
+    with `class_weight`.
+
+    Source: Pihur, Datta, Datta 2007, as cited by the survey (original not read).
+
+    Parameters
+    ----------
+    beta : float > 0, default 1
+        Above 1 it punishes misses, below 1 false alarms.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segloss_ref import weighted_cross_entropy
+    >>> round(float(weighted_cross_entropy(np.array([0.5, 0.5]), np.array([1, 0]), beta=3)), 6)
+    1.386294
+    """
+    return _wce(pred, target, common, beta=beta)
+
+
+@_balanced.public
+def balanced_cross_entropy(
+    pred: A,
+    target: Any,
+    *,
+    beta: Annotated[float | None, Interval(0, 1, optional=True)] = None,
+    **common: Unpack[Common],
+) -> A:
+    """Cross-entropy whose sides are weighted by each other's frequency.
+
+    (1/N) sum of -[beta y log p + (1-beta)(1-y) log q], beta = 1 - (sum y)/N of the region unless given. With
+    `class_axis` (1/N) sum of -(sum over c) beta_c y_c log p_c, beta_c = 1 - n_c/N, and a given beta is refused.
+
+    Source: Xie, Tu 2015, eq. 2.
+
+    Parameters
+    ----------
+    beta : float in [0, 1] or None, default None
+        The foreground's weight; None: the background's share of the region.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segloss_ref import balanced_cross_entropy
+    >>> round(float(balanced_cross_entropy(np.full(4, 0.5), np.array([1, 0, 0, 0]))), 6)
+    0.25993
+    """
+    return _balanced(pred, target, common, beta=beta)
+
+
+@_focal.public
+def focal_loss(
+    pred: A,
+    target: Any,
+    *,
+    alpha: Annotated[float | None, Interval(0, 1, optional=True)] = None,
+    gamma: Annotated[float, Interval(0)] = 2.0,
+    **common: Unpack[Common],
+) -> A:
+    """Cross-entropy that fades as a pixel is got right.
+
+    (1/N) sum of -[alpha y q^gamma log p + (1-alpha)(1-y) p^gamma log q]; with `alpha` None both factors are 1. With
+    `class_axis` (1/N) sum of -(sum over c) y_c q_c^gamma log p_c, where `alpha` is refused in favour of `class_weight`.
+
+    Source: Lin, Goyal, Girshick, He, Dollar 2017, eq. 4 and 5.
+
+    Parameters
+    ----------
+    alpha : float in [0, 1] or None, default None
+        The foreground's weight (RetinaNet's is 0.25); None: no weights.
+    gamma : float >= 0, default 2
+        How fast easy pixels fade; 0 gives the cross-entropy.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segloss_ref import focal_loss
+    >>> round(float(focal_loss(np.array([0.9, 0.5]), np.array([1, 0]))), 6)
+    0.08717
+    """
+    return _focal(pred, target, common, alpha=alpha, gamma=gamma)

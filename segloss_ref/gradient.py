@@ -1,0 +1,102 @@
+"""Value, gradient and a full check of the arguments, for any loss of the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from . import _arguments, registry
+from ._counting import check_masks
+from ._engine import evaluate_gradient, kernel_of, split_keywords
+
+__all__ = ["grad", "validate", "value_and_grad"]
+
+
+def value_and_grad(loss: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
+    """A function that returns a loss together with its gradient, in closed form.
+
+    Parameters
+    ----------
+    loss
+        One of the losses of `segloss_ref`.
+
+    Returns
+    -------
+    A function with the arguments of `loss` that returns ``(value, gradient)``: the value as `loss` returns it, and the
+    gradient of the sum of the returned values with respect to `pred`, of the shape, dtype, library and device of `pred`.
+    No autograd library is involved. `target` and the weights get no gradient.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segloss_ref import binary_cross_entropy, value_and_grad
+    >>> value, gradient = value_and_grad(binary_cross_entropy)(np.array([0.5, 0.5]), np.array([1.0, 0.0]))
+    >>> round(float(value), 6), gradient.tolist()
+    (0.693147, [-1.0, 1.0])
+    """
+    kernel = kernel_of(loss)
+
+    def both(pred: Any, target: Any, **keywords: Any) -> tuple[Any, Any]:
+        return evaluate_gradient(kernel, pred, target, keywords)
+
+    both.__name__ = both.__qualname__ = f"value_and_grad({kernel.name})"
+    return both
+
+
+def grad(loss: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that returns the gradient of a loss by `pred`; see `value_and_grad`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segloss_ref import dice_loss, grad
+    >>> grad(dice_loss)(np.array([0.5, 0.5]), np.array([1.0, 0.0]), smooth=0).tolist()
+    [-0.75, 0.25]
+    """
+    both = value_and_grad(loss)
+
+    def gradient(pred: Any, target: Any, **keywords: Any) -> Any:
+        return both(pred, target, **keywords)[1]
+
+    gradient.__name__ = gradient.__qualname__ = f"grad({both.__name__[15:-1]})"
+    return gradient
+
+
+def validate(function: Callable[..., Any], pred: Any, target: Any, **keywords: Any) -> None:
+    """Check the arguments of a loss or a counting metric completely, array values included, on any library.
+
+    A call itself checks array values on NumPy alone, because elsewhere a look at them would wait for the device.
+
+    Parameters
+    ----------
+    function
+        A loss or a counting metric of `segloss_ref`.
+    pred, target, **keywords
+        The arguments that it is to be called with.
+
+    Raises
+    ------
+    TypeError, ValueError
+        What the call itself raises; and on every library also for probabilities or targets outside [0, 1], nan or
+        infinite logits, soft targets where hard ones are needed, labels out of range, and negative weights.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segloss_ref import dice_loss, validate
+    >>> validate(dice_loss, np.array([0.2, 1.2]), np.array([0, 1]))
+    Traceback (most recent call last):
+      ...
+    ValueError: dice_loss: pred must be in [0, 1], got 1.2
+    """
+    metric = registry.metrics.get(getattr(function, "__name__", ""))
+    if metric is not None and metric.function is function:
+        check_masks(metric, pred, target, keywords)
+        return
+    kernel = kernel_of(function)
+    common, own = split_keywords(kernel, keywords)
+    call = replace(kernel.bind(common, own), check_values=True)
+    backend = _arguments.library_of(kernel.name, pred)
+    with backend.guard():
+        call(backend.detach(pred), target, common.get("weight"), common.get("class_weight"), gradient=False)

@@ -1,0 +1,98 @@
+"""The register of all losses and metrics: one record each, which code, strategies, documentation and torch modules read.
+
+>>> from segloss_ref import registry
+>>> registry.losses["dice_loss"].family
+'region'
+>>> registry.losses["dice_loss"].parameters["smooth"].default
+1e-05
+>>> sorted(record.name for record in registry.losses.values() if record.family == "compound")
+['combo_loss', 'exponential_logarithmic_loss']
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal, get_args, get_type_hints
+
+from .domains import Domain
+
+__all__ = ["Family", "LossRecord", "MetricRecord", "Parameter", "losses", "metrics"]
+
+Family = Literal["distribution", "region", "boundary", "compound"]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One own parameter of a loss or metric."""
+
+    name: str
+    default: Any
+    domain: Domain
+
+
+@dataclass(frozen=True)
+class LossRecord:
+    """Everything that is to be known of a loss besides its formula."""
+
+    name: str
+    family: Family
+    function: Callable[..., Any]
+    kernel: Callable[..., Any]
+    parameters: Mapping[str, Parameter]
+    keywords: frozenset[str]
+    citation: str
+    per_class: bool
+    """With `class_axis`, "none" keeps one value a class."""
+    needs_class_axis: bool = False
+    categorical: bool = True
+    """`class_axis` is accepted."""
+    class_axis_refuses: frozenset[str] = frozenset()
+    """Own parameters that must stay at their default when `class_axis` is given."""
+    logits_only: bool = False
+    hard_target: bool = False
+    smooth: bool = True
+    """The value is differentiable wherever it is finite."""
+
+
+@dataclass(frozen=True)
+class MetricRecord:
+    """Everything that is to be known of a metric besides its formula."""
+
+    name: str
+    family: Literal["counts"]
+    function: Callable[..., Any]
+    parameters: Mapping[str, Parameter]
+    citation: str
+
+
+_losses: dict[str, LossRecord] = {}
+_metrics: dict[str, MetricRecord] = {}
+
+losses: Mapping[str, LossRecord] = MappingProxyType(_losses)
+"""Every loss by name."""
+metrics: Mapping[str, MetricRecord] = MappingProxyType(_metrics)
+"""Every metric by name."""
+
+
+def add_loss(record: LossRecord) -> None:
+    """Put a loss into the register."""
+    _losses[record.name] = record
+
+
+def add_metric(record: MetricRecord) -> None:
+    """Put a metric into the register."""
+    _metrics[record.name] = record
+
+
+def parameters_of(function: Callable[..., Any]) -> Mapping[str, Parameter]:
+    """The keyword-only parameters of `function` whose annotation carries a domain."""
+    hints = get_type_hints(function, include_extras=True)
+    found = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        domains = [extra for extra in get_args(hints[name])[1:] if hasattr(extra, "check")]
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY and domains:
+            found[name] = Parameter(name, parameter.default, domains[0])
+    return MappingProxyType(found)
