@@ -48,6 +48,10 @@ class Backend:
         """`array` without any tie to an autograd graph."""
         return array
 
+    def wide(self, xp: Any) -> tuple[Any, Any]:
+        """The dtypes of exact counts: (floating, integer)."""
+        return xp.float64, xp.int64
+
     def sigmoid(self, x: Array) -> Array:
         """1/(1 + e^-x), relatively exact for x of either sign."""
         xp = self.namespace(x)
@@ -99,20 +103,28 @@ def backends() -> dict[str, Callable[[], Backend]]:
     return {entry.name: entry.load for entry in entry_points(group="segloss_ref.backends")}
 
 
-def _find(kind: type) -> Backend:
-    packages = {base.__module__.partition(".")[0] for base in kind.__mro__}
-    for entry in entry_points(group="segloss_ref.backends"):
-        if entry.name in packages:
-            found = entry.load()
-            if not isinstance(found, Backend):
-                raise TypeError(f"entry point {entry.name!r} must name a segloss_ref Backend, got {found!r}")
-            return found
-    return _portable
+def _learn(kind: type) -> bool:
+    """Look up the backend of an array type that has not been met before."""
+    if kind not in _by_type:
+        packages = {base.__module__.partition(".")[0] for base in kind.__mro__}
+        found: object = _portable
+        for entry in entry_points(group="segloss_ref.backends"):
+            if entry.name in packages:
+                found = entry.load()
+                break
+        if not isinstance(found, Backend):
+            raise TypeError(f"entry point {entry.name!r} must name a segloss_ref Backend, got {found!r}")
+        _by_type[kind] = found
+    return True
+
+
+# torch.compile calls a function so marked while it traces, where it could not trace into the import machinery; thus the
+# very first call of a process may be a compiled one.
+_learn._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 def backend_of(array: Array) -> Backend:
     """The backend of the library that `array`'s type belongs to."""
     kind = type(array)
-    if kind not in _by_type:
-        _by_type[kind] = _find(kind)
+    _learn(kind)
     return _by_type[kind]

@@ -109,12 +109,6 @@ def _reject_dtype(owner: str, name: str, xp: Any, array: Array) -> None:
         )
 
 
-def _one_hot(backend: Backend, xp: Any, labels: Array, classes: int, axis: int) -> Array:
-    row = xp.arange(classes, dtype=xp.int64, device=backend.device(labels))
-    spread = xp.expand_dims(xp.astype(labels, xp.int64), axis=axis)
-    return spread == xp.reshape(row, tuple(-1 if one == axis else 1 for one in range(labels.ndim + 1)))
-
-
 def _check_values(owner: str, xp: Any, masks: Mapping[str, tuple[Array, int | None]], weight: Array) -> None:
     """Each mask comes with its number of classes when it is a label map, whose weight has the same shape."""
     for name, (mask, classes) in masks.items():
@@ -177,7 +171,7 @@ def count_masks(
     if weight is not None:
         if checked:
             arguments.check_weight_values(owner, "weight", xp, weight)
-        weight = arguments.wide_weight(owner, xp, weight, shape, class_axis, xp.float64)
+        weight = arguments.wide_weight(owner, xp, weight, shape, class_axis, backend.wide(xp)[0])
     kept = None
     if ignore is not None:
         kept = target != ignore
@@ -197,12 +191,13 @@ def count_masks(
 
     def decide(mask: Array, is_map: bool, competing: bool) -> Array:
         if is_map:
-            return _one_hot(backend, xp, mask, int(classes or 0), int(class_axis or 0))
+            mask = xp.expand_dims(mask, axis=class_axis)
+            return arguments.one_hot(backend, xp, mask, int(classes or 0), int(class_axis or 0))
         if not arguments.is_real(xp, mask):
             return mask != 0
         if competing:
-            winner = xp.argmax(mask, axis=class_axis)
-            return _one_hot(backend, xp, winner, int(classes or 0), int(class_axis or 0))
+            winner = xp.argmax(mask, axis=class_axis, keepdims=True)
+            return arguments.one_hot(backend, xp, winner, int(classes or 0), int(class_axis or 0))
         return mask > setting.threshold
 
     p = decide(pred, pred_is_map, competing=class_axis is not None)
@@ -210,7 +205,7 @@ def count_masks(
 
     def count(cell: Array) -> Array:
         if weight is None:
-            members = xp.astype(cell if kept is None else cell & kept, xp.int64)
+            members = xp.astype(cell if kept is None else cell & kept, backend.wide(xp)[1])
         else:
             members = xp.where(cell if kept is None else cell & kept, weight, 0.0)
         return xp.sum(members, axis=axes)

@@ -216,6 +216,8 @@ class Call:
         classes = None if class_axis is None else shape[class_axis]
         arguments.check_class_weight(name, class_weight, classes)
 
+        if not (target.dtype == xp.bool or arguments.is_integer(xp, target) or arguments.is_real(xp, target)):
+            raise TypeError(f"{name}: target must be bool, integer or real, got {arguments.describe(target)}")
         pixels = arguments.shape_of_pixels(shape, class_axis)
         map_given = class_axis is not None and target.ndim == pred.ndim - 1
         expected = pixels if map_given else shape
@@ -246,7 +248,9 @@ class Call:
             labels = xp.expand_dims(target, axis=class_axis)
             if checked:
                 arguments.check_labels_values(name, "target", xp, labels, cast(int, classes), weight)
-            y = xp.astype(_one_hot(backend, xp, labels, shape, cast(int, class_axis)), dtype)
+            y = xp.astype(
+                arguments.one_hot(backend, xp, labels, cast(int, classes), cast(int, class_axis)), dtype
+            )
         else:
             y = xp.astype(target, dtype)
             if checked:
@@ -307,12 +311,6 @@ def _wide(xp: Any, dtype: Any) -> Any:
     if dtype == xp.float64 or dtype == xp.float32:
         return dtype
     return dtype if getattr(dtype, "itemsize", 0) > 8 else xp.float32
-
-
-def _one_hot(backend: Backend, xp: Any, labels: Array, shape: tuple[int, ...], class_axis: int) -> Array:
-    classes = xp.arange(shape[class_axis], dtype=xp.int64, device=backend.device(labels))
-    row = xp.reshape(classes, tuple(-1 if one == class_axis else 1 for one in range(len(shape))))
-    return xp.astype(labels, xp.int64) == row
 
 
 def kernel_of(loss: Callable[..., Any]) -> Kernel:

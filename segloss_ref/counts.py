@@ -38,10 +38,10 @@ _Public = TypeVar("_Public", bound=Callable[..., Any])
 class _Table:
     """The four counts in float64, and the quotients formed of them; `broken` is where one was 0/0."""
 
-    def __init__(self, xp: Any, record: Confusion) -> None:
+    def __init__(self, xp: Any, dtype: Any, record: Confusion) -> None:
         self.xp = xp
         self.tp, self.fp, self.fn, self.tn = (
-            xp.astype(cell, xp.float64) for cell in (record.tp, record.fp, record.fn, record.tn)
+            xp.astype(cell, dtype) for cell in (record.tp, record.fp, record.fn, record.tn)
         )
         self.broken: Any = xp.zeros_like(self.tp, dtype=xp.bool)
 
@@ -88,7 +88,7 @@ class _Metric:
         backend = library_of(name, record.tp)
         xp = backend.namespace(record.tp)
         with backend.guard():
-            table = _Table(xp, record)
+            table = _Table(xp, backend.wide(xp)[0], record)
             value = self.formula(table, **own)
             return finish(name, xp, value, table.broken, reduction, undefined)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any
 
+import array_api_compat.numpy
 import numpy as np
 from scipy.special import expit, log_expit
 
@@ -16,6 +17,12 @@ __all__ = ["backend"]
 class _NumPy(Backend):
     name = "numpy"
     reads_values = True
+
+    def namespace(self, array: Array) -> Any:
+        return array_api_compat.numpy
+
+    def device(self, array: Array) -> Any:
+        return "cpu"
 
     def guard(self) -> AbstractContextManager[Any]:
         return np.errstate(all="ignore")

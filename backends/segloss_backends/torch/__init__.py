@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import array_api_compat.torch
 import torch
 from torch.nn import functional
 
@@ -35,6 +36,7 @@ class _ClosedForm(torch.autograd.Function):
         ctx.mark_non_differentiable(gradient)
         ctx.run, ctx.ready = run, wanted
         ctx.save_for_backward(pred, target, weight, class_weight, gradient)
+        ctx.save_for_forward(pred, target, weight, class_weight)
 
     @staticmethod
     def backward(ctx: Any, *cotangents: Any) -> Any:
@@ -47,14 +49,34 @@ class _ClosedForm(torch.autograd.Function):
         return None, by_pred, None, None, None, None
 
 
+class _WithForwardMode(_ClosedForm):
+    """Forward-mode derivatives as well, which torch.compile does not take in a function of this kind."""
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        pred, *constants = ctx.saved_tensors
+
+        def value(x: Any) -> Any:
+            return ctx.run(x, *constants, gradient=False)[0]
+
+        return torch.func.jvp(value, (pred,), (tangents[1],))[1], None
+
+
 class _Torch(Backend):
     name = "torch"
+
+    def namespace(self, array: Array) -> Any:
+        return array_api_compat.torch
+
+    def device(self, array: Array) -> Any:
+        return array.device
 
     def apply(self, run: Any, pred: Array, *constants: Array) -> Array:
         target, weight, class_weight = (_constant(one) for one in constants)
         if not (torch.is_grad_enabled() and getattr(pred, "requires_grad", False)):
             return run(pred, target, weight, class_weight, gradient=False)[0]
-        value, _ = _ClosedForm.apply(run, pred, target, weight, class_weight, not run.couples)
+        function = _ClosedForm if torch.compiler.is_compiling() else _WithForwardMode
+        value, _ = function.apply(run, pred, target, weight, class_weight, not run.couples)
         return value
 
     def detach(self, array: Array) -> Array:
