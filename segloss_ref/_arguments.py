@@ -67,7 +67,7 @@ def check_same_place(owner: str, backend: Backend, pred: Array, **others: Array)
                 f"{owner}: {name} must be of the library of pred ({describe(pred)}), got {describe(other)}"
             )
         here, there = backend.device(pred), backend.device(other)
-        if here != there:
+        if None not in (here, there) and here != there:
             raise ValueError(f"{owner}: {name} must be on the device of pred ({here}), got {there}")
 
 

@@ -32,7 +32,7 @@ class Backend:
         return array_api_compat.array_namespace(array)
 
     def device(self, array: Array) -> Any:
-        """The device that holds `array`."""
+        """The device that holds `array`; None where that is not known yet, as for an array that is being traced."""
         return array_api_compat.device(array)
 
     def guard(self) -> AbstractContextManager[Any]:

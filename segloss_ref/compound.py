@@ -51,7 +51,8 @@ def _log_dice(r: Region, smooth: SmoothValue) -> Term:
     def slope(factor: Any) -> Slope:
         by_total = xp.zeros_like(y) + factor / total
         if in_log_space:
-            share = xp.exp(r.prob.log_p - xp.where(log_agreement == -xp.inf, 0.0, log_agreement))
+            floor = xp.where(log_agreement == -xp.inf, 0.0, log_agreement)
+            share = xp.exp(xp.where(y == 0, -xp.inf, r.prob.log_p - floor))
             return Slope(p=by_total, log_p=-2 * factor * y * share)
         return Slope(p=by_total - 2 * factor * y / xp.where(dice.agreement == 0, xp.inf, dice.agreement))
 
