@@ -104,16 +104,14 @@ def backends() -> dict[str, Callable[[], Backend]]:
 
 
 def _learn(kind: type) -> bool:
-    """Look up the backend of an array type that has not been met before."""
+    """Look up the backend of an array type that has not been met before: that of its nearest base with one."""
     if kind not in _by_type:
-        packages = {base.__module__.partition(".")[0] for base in kind.__mro__}
-        found: object = _portable
-        for entry in entry_points(group="segloss_ref.backends"):
-            if entry.name in packages:
-                found = entry.load()
-                break
+        known = {entry.name: entry for entry in entry_points(group="segloss_ref.backends")}
+        packages = [base.__module__.partition(".")[0] for base in kind.__mro__]
+        name = next((package for package in packages if package in known), None)
+        found: object = _portable if name is None else known[name].load()
         if not isinstance(found, Backend):
-            raise TypeError(f"entry point {entry.name!r} must name a segloss_ref Backend, got {found!r}")
+            raise TypeError(f"entry point {name!r} must name a segloss_ref Backend, got {found!r}")
         _by_type[kind] = found
     return True
 

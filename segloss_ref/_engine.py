@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict, TypeVar, cast
@@ -9,12 +10,14 @@ from typing import Any, Literal, TypedDict, TypeVar, cast
 from . import _arguments as arguments
 from . import registry
 from ._backend import Array, Backend
+from ._docs import shared_section
 from ._probability import Given, Probability, Sigmoid, Softmax
 from ._region import Region, Term
 
 __all__ = ["Classes", "Common", "Kernel", "Pixels", "Reduction", "evaluate_gradient", "kernel_of"]
 
 Reduction = Literal["mean", "sum", "none"]
+_Array = TypeVar("_Array")
 _Public = TypeVar("_Public", bound=Callable[..., Any])
 
 
@@ -81,6 +84,10 @@ class Kernel:
                 smooth=self.smooth,
             )
         )
+        shared = shared_section(
+            self.keywords.__annotations__, self.per_class, self.logits_only, self.hard_target
+        )
+        function.__doc__ = inspect.cleandoc(function.__doc__ or "") + shared
         return function
 
     def bind(self, common: Mapping[str, Any], own: Mapping[str, Any]) -> Call:
@@ -116,12 +123,12 @@ class Kernel:
             self, own, from_logits, class_axis, common.get("axis"), common.get("ignore_index"), reduction
         )
 
-    def __call__(self, pred: Array, target: Array, common: Mapping[str, Any], **own: Any) -> Any:
+    def __call__(self, pred: _Array, target: Array, common: Mapping[str, Any], **own: Any) -> _Array:
         """The loss of `pred` against `target`."""
         call = self.bind(common, own)
         backend = arguments.library_of(self.name, pred)
-        class_weight = common.get("class_weight")
-        return backend.apply(call, pred, target, common.get("weight"), class_weight)
+        value: _Array = backend.apply(call, pred, target, common.get("weight"), common.get("class_weight"))
+        return value
 
 
 @dataclass(frozen=True)

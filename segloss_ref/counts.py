@@ -5,6 +5,7 @@ All take two masks, or one `Confusion` record in their place.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar, Unpack
@@ -67,7 +68,7 @@ class _Metric:
                 self.name, "counts", function, registry.parameters_of(function), self.citation
             )
         )
-        function.__doc__ = (function.__doc__ or "").rstrip() + _SHARED
+        function.__doc__ = inspect.cleandoc(function.__doc__ or "") + _SHARED.format(citation=self.citation)
         return function
 
     def __call__(self, pred: Any, target: Any, counting: Counting, **own: Any) -> Any:
@@ -95,39 +96,40 @@ class _Metric:
 
 _SHARED = """
 
-    Parameters
-    ----------
-    pred, target
-        Two masks of one shape, library and device: bool, integer 0/1, or floating probabilities, which are foreground
-        where > `threshold`. With `class_axis`, a floating `pred` is decided by argmax along it, a mask without that
-        axis is an integer label map, and two label maps need `num_classes`. Or a `Confusion` record as `pred` alone.
-    threshold : float, default 0.5
-        In [0, 1].
-    axis : int, tuple of int or None, default None
-        The axes that are counted together; None: all save `class_axis`.
-    class_axis : int or None, default None
-        The axis of the classes, each of which is scored against the rest.
-    num_classes : int or None, default None
-        The number of classes when both masks are label maps.
-    weight : array or None, default None
-        Pixel weights >= 0 that broadcast to the pixels; 0 leaves a pixel out.
-    ignore_index : int or None, default None
-        The label in an integer `target` of pixels to leave out.
-    reduction : "none", "mean", "nanmean" or "sum", default "none"
-        Over regions and classes. "mean" propagates nan; "nanmean" skips it, and is nan where nothing is left.
-    undefined : float, default nan
-        The value wherever a term of the formula is 0/0.
+Source: {citation}.
 
-    Returns
-    -------
-    array of float64, one value a region (and class), or a 0-d array when reduced.
+Parameters
+----------
+pred, target
+    Two masks of one shape, library and device: bool, integer 0/1, or floating probabilities, which are foreground
+    where > `threshold`. With `class_axis`, a floating `pred` is decided by argmax along it, a mask without that
+    axis is an integer label map, and two label maps need `num_classes`. Or a `Confusion` record as `pred` alone.
+threshold : float, default 0.5
+    In [0, 1].
+axis : int, tuple of int or None, default None
+    The axes that are counted together; None: all save `class_axis`.
+class_axis : int or None, default None
+    The axis of the classes, each of which is scored against the rest.
+num_classes : int or None, default None
+    The number of classes when both masks are label maps.
+weight : array or None, default None
+    Pixel weights >= 0 that broadcast to the pixels; 0 leaves a pixel out.
+ignore_index : int or None, default None
+    The label in an integer `target` of pixels to leave out.
+reduction : "none", "mean", "nanmean" or "sum", default "none"
+    Over regions and classes. "mean" propagates nan; "nanmean" skips it, and is nan where nothing is left.
+undefined : float, default nan
+    The value wherever a term of the formula is 0/0.
 
-    Raises
-    ------
-    TypeError, ValueError
-        For arguments outside what is said above; array values (integers other than 0 and 1, probabilities outside
-        [0, 1], labels out of range, negative weights) on NumPy, elsewhere through `segloss_ref.validate`.
-    """
+Returns
+-------
+array of float64, one value a region (and class), or a 0-d array when reduced.
+
+Raises
+------
+TypeError, ValueError
+    For arguments outside what is said above; array values (integers other than 0 and 1, probabilities outside
+    [0, 1], labels out of range, negative weights) on NumPy, elsewhere through `segloss_ref.validate`."""
 
 
 def confusion(pred: Any, target: Any, **masks: Unpack[Masks]) -> Confusion:

@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from segloss_ref._backend import Array, Backend
 
@@ -34,6 +35,10 @@ def _backward(run: Any, saved: Any, cotangent: Array) -> tuple[Array, None, None
 _closed_form.defvjp(_forward, _backward)
 
 
+def _has_64_bits() -> bool:
+    return bool(jax.dtypes.canonicalize_dtype("float64") == jnp.float64)
+
+
 class _Jax(Backend):
     name = "jax"
 
@@ -45,7 +50,7 @@ class _Jax(Backend):
         return None if isinstance(array, jax.core.Tracer) else array.device
 
     def wide(self, xp: Any) -> tuple[Any, Any]:
-        return (jnp.float64, jnp.int64) if jax.config.jax_enable_x64 else (jnp.float32, jnp.int32)
+        return (jnp.float64, jnp.int64) if _has_64_bits() else (jnp.float32, jnp.int32)
 
     def apply(self, run: Any, pred: Array, *constants: Array) -> Array:
         target, weight, class_weight = constants
@@ -63,14 +68,12 @@ class _Jax(Backend):
         return jax.nn.log_softmax(x, axis=axis)
 
     def dtypes(self) -> tuple[str, ...]:
-        return ("float64", "float32", "float16", "bfloat16")[0 if jax.config.jax_enable_x64 else 1 :]
+        return ("float64", "float32", "float16", "bfloat16")[0 if _has_64_bits() else 1 :]
 
     def from_numpy(self, array: Any, dtype: str, device: str) -> Array:
         return jnp.asarray(array, dtype=dtype)
 
     def to_numpy(self, array: Array) -> Any:
-        import numpy as np
-
         return np.asarray(array.astype(jnp.float32) if array.dtype == jnp.bfloat16 else array)
 
     def autograd(

@@ -56,7 +56,12 @@ def test_logits_near_the_largest_number(name: str) -> None:
     for dtype in (np.float32, np.float64):
         huge = np.finfo(dtype).max / 4 / 8
         logits = np.array([[[huge, -huge], [-huge, huge]], [[huge, huge], [0, -huge]]], dtype=dtype)
-        for target in (np.ones((2, 2, 2)), np.zeros((2, 2, 2)), (logits > 0).astype(dtype), (logits < 0).astype(dtype)):
+        for target in (
+            np.ones((2, 2, 2)),
+            np.zeros((2, 2, 2)),
+            (logits > 0).astype(dtype),
+            (logits < 0).astype(dtype),
+        ):
             extra = {"smooth": 1.0} if "smooth" in record.parameters else {}
             value, gradient = ref.value_and_grad(record.function)(logits, target, **keywords(name), **extra)
             assert np.isfinite(value)
@@ -171,7 +176,9 @@ def test_infinite_slopes_at_a_perfect_prediction_are_0(gamma: float) -> None:
     assert value == 0
     assert np.isfinite(gradient).all()
     assert ((gradient == 0).all()) == (gamma != 1.0)
-    value, gradient = ref.value_and_grad(ref.exponential_logarithmic_loss)(y, y, dice_gamma=gamma, cross_gamma=gamma)
+    value, gradient = ref.value_and_grad(ref.exponential_logarithmic_loss)(
+        y, y, dice_gamma=gamma, cross_gamma=gamma
+    )
     assert value == 0
     assert np.isfinite(gradient).all()
     value, gradient = ref.value_and_grad(ref.focal_loss)(y, y, gamma=gamma)

@@ -63,8 +63,12 @@ EVERYWHERE = [
 
 
 @pytest.mark.parametrize("name", LOSSES)
-@pytest.mark.parametrize(("arguments", "error", "message"), [case[1:] for case in EVERYWHERE], ids=[case[0] for case in EVERYWHERE])
-def test_every_loss_refuses(name: str, arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"), [case[1:] for case in EVERYWHERE], ids=[case[0] for case in EVERYWHERE]
+)
+def test_every_loss_refuses(
+    name: str, arguments: dict[str, Any], error: type[Exception], message: str
+) -> None:
     given: dict[str, Any] = {"pred": P, "target": Y, **arguments}
     with pytest.raises(error, match=message) as caught:
         call(name, given.pop("pred"), given.pop("target"), **given)
@@ -82,7 +86,9 @@ def test_probabilities_and_logits(name: str) -> None:
 
 
 CLASSES = [
-    name for name in LOSSES if "class_axis" in registry.losses[name].keywords and registry.losses[name].categorical
+    name
+    for name in LOSSES
+    if "class_axis" in registry.losses[name].keywords and registry.losses[name].categorical
 ]
 
 
@@ -99,11 +105,15 @@ def test_classes(name: str) -> None:
         loss(P, LABELS, class_axis=5)
     with pytest.raises(ValueError, match=r"axis must not contain class_axis"):
         loss(P, LABELS, class_axis=0, axis=(0, 1))
-    with pytest.raises(ValueError, match=r"target must have pred's shape \(2, 3\), or \(3,\) for a label map"):
+    with pytest.raises(
+        ValueError, match=r"target must have pred's shape \(2, 3\), or \(3,\) for a label map"
+    ):
         loss(P, LABELS[:2], class_axis=0)
 
 
-@pytest.mark.parametrize("name", [name for name in CLASSES if "class_weight" in registry.losses[name].keywords])
+@pytest.mark.parametrize(
+    "name", [name for name in CLASSES if "class_weight" in registry.losses[name].keywords]
+)
 def test_class_weight(name: str) -> None:
     loss = registry.losses[name].function
     for bad, error, message in [
@@ -185,8 +195,14 @@ METRIC_CASES = [
 
 
 @pytest.mark.parametrize("name", METRICS)
-@pytest.mark.parametrize(("arguments", "error", "message"), [case[1:] for case in METRIC_CASES], ids=[case[0] for case in METRIC_CASES])
-def test_every_metric_refuses(name: str, arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [case[1:] for case in METRIC_CASES],
+    ids=[case[0] for case in METRIC_CASES],
+)
+def test_every_metric_refuses(
+    name: str, arguments: dict[str, Any], error: type[Exception], message: str
+) -> None:
     given: dict[str, Any] = {"pred": P, "target": Y, **arguments}
     with pytest.raises(error, match=message) as caught:
         registry.metrics[name].function(given.pop("pred"), given.pop("target"), **given)
@@ -211,7 +227,13 @@ def test_a_record_stands_for_the_masks() -> None:
         (ref.dice_loss, P, Y, {"weight": -P}, "weight must be finite and not negative"),
         (ref.dice_loss, P + np.inf, Y, {"from_logits": True}, "pred must be finite"),
         (ref.dice_loss, P, LABELS + 7, {"class_axis": 0}, "target must be a label"),
-        (ref.dice_loss, P, LABELS, {"class_axis": 0, "class_weight": -P[:, 0]}, "class_weight must be finite"),
+        (
+            ref.dice_loss,
+            P,
+            LABELS,
+            {"class_axis": 0, "class_weight": -P[:, 0]},
+            "class_weight must be finite",
+        ),
         (ref.lovasz_hinge_loss, P, P, {}, "target must be 0 or 1"),
         (ref.dice_score, P * 2, Y, {}, r"pred must be in \[0, 1\]"),
         (ref.tversky_index, P, Y, {"fp_weight": -1}, "fp_weight must lie in"),

@@ -76,7 +76,9 @@ class _Torch(Backend):
         if not (torch.is_grad_enabled() and getattr(pred, "requires_grad", False)):
             return run(pred, target, weight, class_weight, gradient=False)[0]
         function = _ClosedForm if torch.compiler.is_compiling() else _WithForwardMode
-        value, _ = function.apply(run, pred, target, weight, class_weight, not run.couples)
+        value, _ = function.apply(  # type: ignore[no-untyped-call]
+            run, pred, target, weight, class_weight, not run.couples
+        )
         return value
 
     def detach(self, array: Array) -> Array:

@@ -1,0 +1,66 @@
+"""Nothing public without a record, a docstring with formula, source and example, and a place in ``__all__``."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+
+import pytest
+
+import segloss_ref as ref
+from segloss_ref import domains, registry
+
+RECORDS = [*registry.losses.values(), *registry.metrics.values()]
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.name)
+def test_records(record: registry.LossRecord | registry.MetricRecord) -> None:
+    assert getattr(ref, record.name) is record.function
+    assert record.name in ref.__all__
+    assert len(record.citation) > 10
+    signature = inspect.signature(record.function)
+    own = [p.name for p in signature.parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY]
+    assert list(record.parameters) == own  # each own parameter has a domain
+    for parameter in record.parameters.values():
+        parameter.domain.check(record.name, parameter.name, parameter.default)
+        assert str(parameter.domain)
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.name)
+def test_docstrings(record: registry.LossRecord | registry.MetricRecord) -> None:
+    text = inspect.getdoc(record.function) or ""
+    for word in [*record.parameters, "Returns", "Raises", "Source", "reduction", "weight"]:
+        assert word in text, f"{word} is not in the docstring of {record.name}"
+    if isinstance(record, registry.LossRecord):
+        for keyword in record.keywords:
+            assert f"{keyword} :" in text
+        assert ">>>" in text
+
+
+def test_everything_exported_is_documented() -> None:
+    for name in ref.__all__:
+        assert inspect.getdoc(getattr(ref, name)), name
+
+
+def test_families() -> None:
+    families = {record.family for record in registry.losses.values()}
+    assert families <= set(typing.get_args(registry.Family))
+    assert len(registry.losses) == len({record.function for record in registry.losses.values()})
+
+
+def test_domains_reject_their_neighbours() -> None:
+    for domain, good, bad in [
+        (domains.Interval(0, 1), [0, 0.5, 1], [-1e-9, 1.1, float("nan"), float("inf"), "0", None, True]),
+        (domains.Interval(0, low_open=True), [1e-300, 5], [0, -1, float("inf")]),
+        (domains.Interval(0, 1, optional=True), [None, 0.3], ["x", 2]),
+        (domains.Integer(1, 3), [1, 3], [0, 4, 1.0, True, None]),
+        (domains.Choice(("a", 2)), ["a", 2], ["b", 3, 2.0, None, True]),
+        (domains.Flag(), [True, False], [0, 1, None]),
+        (domains.Smooth(), [0, 1e-5, (0, 1), [1, 1]], [-1, (1, 0), (1,), "1", float("inf"), (0, "1")]),
+        (domains.LabelWeights(), [None, (1, 2), [0.0, 3]], [(1, -1), 3, "ab", (float("nan"), 1), (None, 1)]),
+    ]:  # fmt: skip
+        for value in good:
+            domain.check("f", "x", value)
+        for value in bad:
+            with pytest.raises((TypeError, ValueError), match="f: x must"):
+                domain.check("f", "x", value)
