@@ -1,0 +1,56 @@
+# `make conformance` and `make test` need nothing but make and Python 3.11 or later; they set up .venv themselves.
+PYTHON ?= python3
+PROFILE ?= standard
+EXAMPLES ?=
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help conformance test lint types quickstart bench mutants clean
+
+help:
+	@echo "make conformance   run the conformance matrix on every library present; writes report/index.html"
+	@echo "                   (PROFILE=quick|standard|deep, EXAMPLES=N, ARGS='--only dice_loss ...')"
+	@echo "make test          run the tests"
+	@echo "make mutants       show that the suite rejects wrong implementations"
+	@echo "make lint types    style and types"
+	@echo "make quickstart    score two segmentations of a real image; writes examples/output/quickstart.png"
+	@echo "make bench         speed of the losses, side by side with torch's own"
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "segloss-ref needs Python 3.11 or later; say which with: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@# torch first and by itself, so that no other package pulls a larger build of it. Without it, its rows say "not run".
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch || \
+	  echo "torch could not be installed: its rows will say 'not run'"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+conformance: $(READY)
+	$(BIN)/segloss-conformance run --profile $(PROFILE) $(if $(EXAMPLES),--examples $(EXAMPLES)) \
+	  --json report/report.json --html report/index.html $(ARGS)
+
+test: $(READY)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+mutants: $(READY)
+	$(BIN)/segloss-conformance mutants $(ARGS)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+quickstart: $(READY)
+	$(BIN)/python examples/quickstart.py
+
+bench: $(READY)
+	$(BIN)/python benchmarks/losses.py $(ARGS)
+
+clean:
+	rm -rf $(VENV) report .pytest_cache .mypy_cache .ruff_cache .hypothesis
