@@ -194,7 +194,7 @@ def count_masks(
             mask = xp.expand_dims(mask, axis=class_axis)
             return arguments.one_hot(backend, xp, mask, int(classes or 0), int(class_axis or 0))
         if not arguments.is_real(xp, mask):
-            return mask != 0
+            return mask if mask.dtype == xp.bool else mask != 0
         if competing:
             winner = xp.argmax(mask, axis=class_axis, keepdims=True)
             return arguments.one_hot(backend, xp, winner, int(classes or 0), int(class_axis or 0))

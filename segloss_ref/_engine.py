@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict, TypeVar, cast
 
@@ -119,15 +119,23 @@ class Kernel:
                     raise ValueError(
                         f"{self.name}: {name} must be None with class_axis, got {own[name]!r}; use class_weight"
                     )
+        class_weight = common.get("class_weight")
         return Call(
-            self, own, from_logits, class_axis, common.get("axis"), common.get("ignore_index"), reduction
+            self,
+            own,
+            from_logits,
+            class_axis,
+            common.get("axis"),
+            common.get("ignore_index"),
+            reduction,
+            class_weights=None if hasattr(class_weight, "shape") else class_weight,
         )
 
     def __call__(self, pred: _Array, target: Array, common: Mapping[str, Any], **own: Any) -> _Array:
         """The loss of `pred` against `target`."""
         call = self.bind(common, own)
         backend = arguments.library_of(self.name, pred)
-        value: _Array = backend.apply(call, pred, target, common.get("weight"), common.get("class_weight"))
+        value: _Array = backend.apply(call, pred, target, *arrays_among(common))
         return value
 
 
@@ -142,6 +150,8 @@ class Call:
     axis: int | tuple[int, ...] | None
     ignore_index: int | None
     reduction: Reduction
+    class_weights: Sequence[float] | None = field(default=None, hash=False)
+    """Class weights that are no array."""
     check_values: bool = False
 
     @property
@@ -210,10 +220,9 @@ class Call:
         name = self.kernel.name
         if not arguments.is_real(xp, pred):
             raise TypeError(f"{name}: pred must have a real floating dtype, got {arguments.describe(pred)}")
-        sequence = not hasattr(class_weight, "shape")
         arguments.check_same_place(
             name, backend, pred, target=_required(name, target), weight=weight,
-            class_weight=None if sequence else class_weight,
+            class_weight=class_weight,
         )  # fmt: skip
         shape = tuple(pred.shape)
         if _size(shape) == 0:
@@ -221,7 +230,8 @@ class Call:
         class_axis = arguments.normal_class_axis(name, self.class_axis, pred.ndim)
         axes = arguments.region_axes(name, self.axis, class_axis, pred.ndim)
         classes = None if class_axis is None else shape[class_axis]
-        arguments.check_class_weight(name, class_weight, classes)
+        weights = self.class_weights if class_weight is None else class_weight
+        arguments.check_class_weight(name, weights, classes)
 
         if not (target.dtype == xp.bool or arguments.is_integer(xp, target) or arguments.is_real(xp, target)):
             raise TypeError(f"{name}: target must be bool, integer or real, got {arguments.describe(target)}")
@@ -272,10 +282,10 @@ class Call:
         y = arguments.without_weight(xp, y, weight, 0.0)
 
         factors: Array = 1.0
-        if class_weight is not None:
-            if not sequence and checked:
+        if weights is not None:
+            if class_weight is not None and checked:
                 arguments.check_weight_values(name, "class_weight", xp, class_weight)
-            row = xp.asarray(class_weight, dtype=dtype, device=backend.device(pred))
+            row = xp.asarray(weights, dtype=dtype, device=backend.device(pred))
             factors = xp.reshape(row, tuple(-1 if one == class_axis else 1 for one in range(pred.ndim)))
         return Region(
             xp=xp,
@@ -320,6 +330,12 @@ def _wide(xp: Any, dtype: Any) -> Any:
     return dtype if getattr(dtype, "itemsize", 0) > 8 else xp.float32
 
 
+def arrays_among(common: Mapping[str, Any]) -> tuple[Array, Array]:
+    """(weight, class weights if they are an array): what a call takes besides prediction and target."""
+    class_weight = common.get("class_weight")
+    return common.get("weight"), class_weight if hasattr(class_weight, "shape") else None
+
+
 def kernel_of(loss: Callable[..., Any]) -> Kernel:
     """The kernel behind a public loss."""
     record = registry.losses.get(getattr(loss, "__name__", ""))
@@ -343,6 +359,4 @@ def evaluate_gradient(
     call = kernel.bind(common, own)
     backend = arguments.library_of(kernel.name, pred)
     with backend.guard():
-        return call(
-            backend.detach(pred), target, common.get("weight"), common.get("class_weight"), gradient=True
-        )
+        return call(backend.detach(pred), target, *arrays_among(common), gradient=True)

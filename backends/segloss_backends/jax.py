@@ -53,10 +53,7 @@ class _Jax(Backend):
         return (jnp.float64, jnp.int64) if _has_64_bits() else (jnp.float32, jnp.int32)
 
     def apply(self, run: Any, pred: Array, *constants: Array) -> Array:
-        target, weight, class_weight = constants
-        if class_weight is not None and not hasattr(class_weight, "shape"):
-            class_weight = jnp.asarray(class_weight, dtype=self.wide(jnp)[0])
-        return _closed_form(run, pred, target, weight, class_weight)
+        return _closed_form(run, pred, *constants)
 
     def sigmoid(self, x: Array) -> Array:
         return jax.nn.sigmoid(x)
@@ -71,7 +68,7 @@ class _Jax(Backend):
         return ("float64", "float32", "float16", "bfloat16")[0 if _has_64_bits() else 1 :]
 
     def from_numpy(self, array: Any, dtype: str, device: str) -> Array:
-        return jnp.asarray(array, dtype=dtype)
+        return jnp.asarray(array, dtype=jax.dtypes.canonicalize_dtype(dtype))
 
     def to_numpy(self, array: Array) -> Any:
         return np.asarray(array.astype(jnp.float32) if array.dtype == jnp.bfloat16 else array)

@@ -27,17 +27,13 @@ _Real = mpmath.ctx_mp_python.mpf
 _ZERO = mp.mpf(0)
 
 
-def _size(x: _Real) -> float:
-    return abs(float(x))
-
-
 @dataclass(frozen=True, slots=True)
 class Number:
     """v, its error bound e in roundoffs, and partial derivatives by the index of the input, as (value, bound)."""
 
     v: _Real
-    e: float = 0.0
-    d: Mapping[int, tuple[_Real, float]] = field(default_factory=dict)
+    e: _Real = _ZERO
+    d: Mapping[int, tuple[_Real, _Real]] = field(default_factory=dict)
 
     def __add__(self, other: Number) -> Number:
         return total((self, other))
@@ -52,17 +48,17 @@ class Number:
         a, b = self, other
         if (a.v == 0 and not a.d) or (b.v == 0 and not b.d):
             return ZERO  # a factor of exactly 0 wins, over an infinite logarithm too
-        av, bv = _size(a.v), _size(b.v)
-        partials: dict[int, tuple[_Real, float]] = {}
+        av, bv = abs(a.v), abs(b.v)
+        partials: dict[int, tuple[_Real, _Real]] = {}
         for mine, m, m_size in ((a, b, bv), (b, a, av)):
             for key, (dv, de) in mine.d.items():
-                size = _size(dv)
+                size = abs(dv)
                 part = dv * m.v if dv != 0 and m.v != 0 else _ZERO
-                bound = size * m.e + m_size * de + size * m_size if part != 0 or size or m_size else 0.0
+                bound = size * m.e + m_size * de + size * m_size
                 if key in partials:
                     before, before_bound = partials[key]
                     both = before + part
-                    partials[key] = both, before_bound + bound + _size(both)
+                    partials[key] = both, before_bound + bound + abs(both)
                 else:
                     partials[key] = part, bound
         return Number(a.v * b.v, av * b.e + bv * a.e + av * bv, partials)
@@ -80,12 +76,12 @@ def exact(value: float) -> Number:
 def constant(value: float | _Real) -> Number:
     """A parameter such as 0.3, which the dtype may have to round."""
     number = mp.mpf(value)
-    return Number(number, _size(number) if number != int(number) else 0.0)
+    return Number(number, abs(number) if number != int(number) else _ZERO)
 
 
 def variable(value: float, index: int) -> Number:
     """The `index`-th input by which derivatives are taken."""
-    return Number(mp.mpf(value), 0.0, {index: (mp.mpf(1), 0.0)})
+    return Number(mp.mpf(value), _ZERO, {index: (mp.mpf(1), _ZERO)})
 
 
 ZERO, ONE = exact(0), exact(1)
@@ -96,29 +92,30 @@ def total(terms: Iterable[Number]) -> Number:
     terms = [term for term in terms if term.v != 0 or term.d or term.e]
     if len(terms) < 2:
         return terms[0] if terms else ZERO
-    lists: dict[int, list[tuple[_Real, float]]] = {}
+    lists: dict[int, list[tuple[_Real, _Real]]] = {}
     for term in terms:
         for key, partial in term.d.items():
             lists.setdefault(key, []).append(partial)
     partials = {}
     for key, found in lists.items():
         steps = len(found) - 1
-        size = sum(_size(dv) for dv, _ in found)
-        partials[key] = sum((dv for dv, _ in found), _ZERO), sum(de for _, de in found) + steps * size
+        size = sum((abs(dv) for dv, _ in found), _ZERO)
+        partials[key] = sum((dv for dv, _ in found), _ZERO), sum((de for _, de in found), _ZERO) + steps * size
     value = sum((term.v for term in terms), _ZERO)
-    bound = sum(term.e for term in terms) + (len(terms) - 1) * sum(_size(term.v) for term in terms)
+    size = sum((abs(term.v) for term in terms), _ZERO)
+    bound = sum((term.e for term in terms), _ZERO) + (len(terms) - 1) * size
     return Number(value, bound, partials)
 
 
 def _function(x: Number, f: _Real, df: _Real, d2f: _Real, ulps: float = ULPS) -> Number:
     """f(x), given f, f' and f'' at x.v."""
-    slope, curve = _size(df), _size(d2f)
-    slope_bound = (curve * x.e if x.e else 0.0) + ulps * slope
+    slope, curve = abs(df), abs(d2f)
+    slope_bound = (curve * x.e if x.e else _ZERO) + ulps * slope
     partials = {}
     for key, (dv, de) in x.d.items():
-        size = _size(dv)
+        size = abs(dv)
         partials[key] = (df * dv if dv != 0 else _ZERO, size * slope_bound + slope * de + size * slope)
-    return Number(f, (slope * x.e if x.e else 0.0) + ulps * _size(f), partials)
+    return Number(f, (slope * x.e if x.e else _ZERO) + ulps * abs(f), partials)
 
 
 def exp(x: Number) -> Number:
@@ -158,7 +155,7 @@ def power(x: Number, exponent: float) -> Number:
     if g == 1:
         return x
     if x.v == 0:
-        return Number(_ZERO, 0.0 if g < 1 else x.e, {key: (_ZERO, 0.0) for key in x.d})
+        return Number(_ZERO, _ZERO if g < 1 else x.e, {key: (_ZERO, _ZERO) for key in x.d})
     if mp.isinf(x.v):
         return _function(x, mp.inf, mp.inf if g > 1 else _ZERO, _ZERO)
     return _function(x, x.v**g, g * x.v ** (g - 1), g * (g - 1) * x.v ** (g - 2))

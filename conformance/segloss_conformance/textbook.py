@@ -88,7 +88,7 @@ def _softmax(logits: Sequence[tuple[int, float]]) -> list[tuple[Number, Number, 
     roundoffs of 1: exp(z - max) is formed first, and 1 + tiny is 1.
     """
     values = [mp.mpf(z) for _, z in logits]
-    size = 2 * float(sum(abs(z) for z in values)) + 4 * ULPS + len(values)
+    size = 2 * mp.fsum(abs(z) for z in values) + 4 * ULPS + len(values)
     top = max(values)
     powers = [mp.exp(z - top) for z in values]
     whole = mp.fsum(powers)
@@ -99,19 +99,19 @@ def _softmax(logits: Sequence[tuple[int, float]]) -> list[tuple[Number, Number, 
         by_p, by_q, by_log_p, by_log_q = {}, {}, {}, {}
         for k, (index, _) in enumerate(logits):
             change = p[c] * q[c] if k == c else -p[c] * p[k]
-            by_p[index] = change, abs(float(change)) * size
-            by_q[index] = -change, abs(float(change)) * size
+            by_p[index] = change, abs(change) * size
+            by_q[index] = -change, abs(change) * size
             in_log = q[c] if k == c else -p[k]
-            by_log_p[index] = in_log, abs(float(in_log)) * size
+            by_log_p[index] = in_log, abs(in_log) * size
             out_log = -p[c] if k == c else (p[k] / q[c] * p[c] if q[c] else mp.mpf(0))
-            by_log_q[index] = out_log, abs(float(out_log)) * size
+            by_log_q[index] = out_log, abs(out_log) * size
         log_p, log_q = mp.log(p[c]), mp.log(q[c]) if q[c] else -mp.inf
         result.append(
             (
-                Number(p[c], float(p[c]) * size, by_p),
-                Number(q[c], float(q[c]) * size, by_q),
-                Number(log_p, abs(float(log_p)) * ULPS + size, by_log_p),
-                Number(log_q, abs(float(log_q)) * ULPS + size, by_log_q),
+                Number(p[c], p[c] * size, by_p),
+                Number(q[c], q[c] * size, by_q),
+                Number(log_p, abs(log_p) * ULPS + size, by_log_p),
+                Number(log_q, abs(log_q) * ULPS + size, by_log_q),
             )
         )
     return result
@@ -442,7 +442,7 @@ def _lovasz(errors: list[tuple[Number, float, float]], kinks: list[bool]) -> Num
     for i, (level, _, _) in enumerate(levels):
         next_level = levels[i + 1][0] if i + 1 < len(levels) else ZERO
         above = _jaccard_of_mistakes([(w, y) for _, w, y in levels[: i + 1]], everything)
-        j = Number(mp.mpf(above.numerator) / above.denominator, 4.0 * len(levels))
+        j = Number(mp.mpf(above.numerator) / above.denominator, mp.mpf(4 * len(levels)))
         steps.append(j * (level - next_level))
     return total(steps)
 
@@ -537,7 +537,7 @@ def loss(
         if reduction == "mean":
             whole = whole / exact(len(values) if present is None else max(present, 1))
         result = [whole]
-    nothing = (mp.mpf(0), 0.0)
+    nothing = (mp.mpf(0), mp.mpf(0))
     gradient = [whole.d.get(i, nothing) for i in range(pred.size)]
     return Answer(shape, result, gradient, bool(kinks))
 
@@ -682,7 +682,7 @@ def metric(
     if reduction != "none":
         shape = ()
     numbers = [
-        Number(value, grain * (abs(float(value)) + (1.0 if name in _DIFFERENCES or reduction != "none" else 0.0)))
+        Number(value, mp.mpf(grain) * (abs(value) + (1 if name in _DIFFERENCES or reduction != "none" else 0)))
         if mp.isfinite(value)
         else Number(value)
         for value in values

@@ -1,0 +1,87 @@
+"""One implementation, one case: does it mean the same? The facts first, then the value, then the gradient."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .case import Case
+from .implementations import Implementation
+from .tolerance import excess, wide_dtype
+
+__all__ = ["CHECKS", "Failure", "Outcome", "examine"]
+
+CHECKS = ("runs", "facts", "value", "gradient")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What a check found wrong."""
+
+    check: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The failure, if any, and the worst errors as shares of what was allowed."""
+
+    failure: Failure | None
+    value_excess: float = 0.0
+    gradient_excess: float = 0.0
+
+
+def _worst(got: Any, wants: list[tuple[Any, float]], dtype: str, gradient: bool) -> tuple[float, int]:
+    worst, where = 0.0, 0
+    for index, (number, (want, bound)) in enumerate(zip(got, wants, strict=True)):
+        share = excess(float(number), want, bound, dtype, gradient=gradient)
+        if share > worst:
+            worst, where = share, index
+    return worst, where
+
+
+def _sentence(what: str, got: Any, wants: list[tuple[Any, float]], where: int, share: float, shape: Any) -> str:
+    place = f"[{', '.join(str(int(i)) for i in np.unravel_index(where, shape))}]" if shape else ""
+    times = "" if share == float("inf") else f", {share:.3g} times what is allowed"
+    return f"{what}{place}: got {float(got[where])!r}, want {float(wants[where][0])!r}{times}"
+
+
+def examine(implementation: Implementation, case: Case) -> Outcome:
+    """Hold an implementation's answer to a case against the textbook's."""
+    answer = case.answer
+    try:
+        result = implementation.run(case)
+    except Exception as problem:  # whatever it raises is its failure, and its last line says where
+        place = traceback.extract_tb(problem.__traceback__)[-1]
+        return Outcome(Failure("runs", f"{type(problem).__name__}: {problem} ({place.name}, line {place.lineno})"), 9e99)
+    if result.faults:
+        return Outcome(Failure("facts", "; ".join(result.faults)))
+    dtype = implementation.dtype if case.is_loss else "float64"
+    wants = [(number.v, number.e) for number in answer.value]
+    got = np.asarray(result.value, dtype=np.float64).ravel()
+    share, where = _worst(got, wants, wide_dtype(dtype), False)
+    if share > 1:
+        return Outcome(Failure("value", _sentence("value", got, wants, where, share, answer.shape)), share)
+    worst = 0.0
+    if answer.gradient is not None and not answer.kink:
+        # Where the value is infinite or a derivative is 0 times infinity, the contract does not say what it is.
+        known = [(want, bound) if np.isfinite(float(want)) else None for want, bound in answer.gradient]
+        for name, gradient in result.gradients.items():
+            flat = np.asarray(gradient, dtype=np.float64).ravel()
+            keep = [i for i, pair in enumerate(known) if pair is not None]
+            pairs = [answer.gradient[i] for i in keep]
+            chosen = flat[keep]
+            worst_here, where = _worst(chosen, pairs, dtype, True)
+            worst = max(worst, worst_here)
+            if worst_here > 1:
+                place = keep[where]
+                message = _sentence(f"gradient ({name})", flat, answer.gradient, place, worst_here, case.pred.shape)
+                return Outcome(Failure("gradient", message), share, worst_here)
+    if answer.gradient is not None and np.isfinite(case.pred).all() and case.keywords.get("from_logits"):
+        for name, gradient in result.gradients.items():
+            if np.isnan(np.asarray(gradient, dtype=np.float64)).any():
+                return Outcome(Failure("gradient", f"gradient ({name}) is nan for finite logits"), share, 9e99)
+    return Outcome(None, share, worst)

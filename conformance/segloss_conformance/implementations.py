@@ -1,0 +1,185 @@
+"""What is under test: something that takes a case and gives a value and, for losses, a gradient.
+
+`Library` is `segloss_ref` itself on one backend, device and dtype. `Foreign` is any other function on NumPy arrays.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+import segloss_ref
+from segloss_ref import registry
+from segloss_ref._backend import Backend, backend_of
+
+from .case import DTYPES, Case
+from .tolerance import wide_dtype
+
+__all__ = ["Absent", "Foreign", "Implementation", "Library", "Result", "libraries"]
+
+
+@dataclass
+class Result:
+    """What an implementation made of a case. Gradients by name, since a library may offer more than one way to them."""
+
+    value: Any
+    gradients: dict[str, Any] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    """What is wrong before any number is looked at: library, device, dtype, shape, changed inputs."""
+
+
+class Implementation(Protocol):
+    """An implementation under test."""
+
+    @property
+    def label(self) -> str:
+        """The name of its column."""
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the arrays that it is given."""
+
+    def takes(self, case: Case) -> bool:
+        """The case lies in its domain."""
+
+    def run(self, case: Case) -> Result:
+        """Its answer."""
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A column that cannot run here, and why."""
+
+    label: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Library:
+    """`segloss_ref` on arrays of one library, device and dtype."""
+
+    backend: Backend
+    device: str
+    dtype: str
+    stride: int = 1
+    """Only every `stride`-th case is run, where a library is slow on many small shapes."""
+
+    @property
+    def label(self) -> str:
+        """backend device dtype."""
+        return f"{self.backend.name} {self.device} {self.dtype}"
+
+    def takes(self, case: Case) -> bool:
+        """The dtype holds the case's numbers exactly."""
+        return self.dtype in DTYPES[case.grid] and (self.stride == 1 or int(case.key, 16) % self.stride == 0)
+
+    def _array(self, array: Any) -> Any:
+        dtype = self.dtype if array.dtype.kind == "f" else array.dtype.name
+        return self.backend.from_numpy(array, dtype, self.device)
+
+    def _check(self, what: str, found: Any, like: Any, dtype: str, shape: tuple[int, ...]) -> list[str]:
+        faults = []
+        if backend_of(found) is not self.backend:
+            return [f"{what} is {type(found).__name__}, an array of another library than pred"]
+        if self.backend.device(found) != self.backend.device(like):
+            faults.append(f"{what} is on {self.backend.device(found)}, pred on {self.backend.device(like)}")
+        if not str(found.dtype).endswith(dtype):
+            faults.append(f"{what} has dtype {found.dtype}, expected {dtype}")
+        if tuple(found.shape) != shape:
+            faults.append(f"{what} has shape {tuple(found.shape)}, expected {shape}")
+        return faults
+
+    def run(self, case: Case) -> Result:
+        """Call the function on fresh arrays, look at all but the numbers, and bring the numbers home."""
+        pred, target = self._array(case.pred), self._array(case.target)
+        keywords = {k: self._array(v) if isinstance(v, np.ndarray) else v for k, v in case.keywords.items()}
+        home = self.backend.to_numpy
+        inputs = {"pred": pred, "target": target, **{k: v for k, v in keywords.items() if hasattr(v, "shape")}}
+        before = {name: home(array).copy() for name, array in inputs.items()}
+        shape = case.answer.shape
+        if not case.is_loss:
+            value = registry.metrics[case.name].function(pred, target, **keywords)
+            result = Result(home(value), faults=self._check("the value", value, pred, self._metric_dtype(), shape))
+        else:
+            loss = registry.losses[case.name].function
+            value = loss(pred, target, **keywords)
+            again, gradient = segloss_ref.value_and_grad(loss)(pred, target, **keywords)
+            result = Result(home(value), {"closed form": home(gradient)})
+            result.faults += self._check("the value", value, pred, wide_dtype(self.dtype), shape)
+            result.faults += self._check("the gradient", gradient, pred, self.dtype, tuple(pred.shape))
+            if not np.array_equal(home(again), result.value, equal_nan=True):
+                result.faults.append("value_and_grad returns another value than the function itself")
+            automatic = self.backend.autograd(lambda z: loss(z, target, **keywords), pred)
+            if automatic is not None:
+                result.gradients["autograd"] = home(automatic[1])
+                result.faults += self._check("autograd's gradient", automatic[1], pred, self.dtype, tuple(pred.shape))
+        for name, array in inputs.items():
+            if not np.array_equal(home(array), before[name], equal_nan=array.dtype != bool):
+                result.faults.append(f"the call changed its argument {name}")
+        return result
+
+    def _metric_dtype(self) -> str:
+        return "float32" if self.backend.name == "jax" and "float64" not in self.backend.dtypes() else "float64"
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """Somebody else's function of a case: its value, or (value, gradient)."""
+
+    label: str
+    function: Callable[[Case], Any]
+    domain: Callable[[Case], bool] = lambda case: True
+    dtype: str = "float64"
+
+    def takes(self, case: Case) -> bool:
+        """The case lies in the function's own domain."""
+        return self.dtype in DTYPES[case.grid] and self.domain(case)
+
+    def run(self, case: Case) -> Result:
+        """Call the function; a shape that differs is a fault, save that numbers stand for arrays of one element."""
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            answer = self.function(case)
+        value, gradient = answer if isinstance(answer, tuple) else (answer, None)
+        value = np.asarray(value, dtype=np.float64)
+        result = Result(value, {} if gradient is None else {"its own": np.asarray(gradient)})
+        if value.shape != case.answer.shape:
+            result.faults.append(f"the value has shape {value.shape}, expected {case.answer.shape}")
+        if gradient is not None and result.gradients["its own"].shape != case.pred.shape:
+            result.faults.append(f"the gradient has shape {result.gradients['its own'].shape}, expected {case.pred.shape}")
+        return result
+
+
+def libraries(
+    names: list[str] | None = None, devices: list[str] | None = None, dtypes: list[str] | None = None
+) -> list[Library | Absent]:
+    """One column a backend, device and dtype that is registered and asked for; those that cannot run say why."""
+    found: list[Library | Absent] = []
+    seen: set[str] = set()
+    for name, load in sorted(segloss_ref.backends().items()):
+        if names and name not in names:
+            continue
+        try:
+            backend = load()
+        except ImportError as problem:
+            found.append(Absent(name, f"not installed ({problem})"))
+            continue
+        if backend.name in seen:
+            continue
+        seen.add(backend.name)
+        usable = backend.devices()
+        wanted = usable if devices is None else [one for one in devices if one in usable]
+        if not usable:
+            found.append(Absent(name, "no device that it can use"))
+        for missing in sorted({*(devices or []), *(["cuda"] if name == "torch" and devices is None else [])} - set(usable)):
+            found.append(Absent(f"{name} {missing}", f"no {missing} device"))
+        for device in wanted:
+            for dtype in backend.dtypes():
+                if dtypes is None or dtype in dtypes:
+                    # JAX compiles every operation anew for every shape.
+                    found.append(Library(backend, device, dtype, stride=8 if backend.name == "jax" else 1))
+    return found
