@@ -59,7 +59,7 @@ def examine(implementation: Implementation, case: Case) -> Outcome:
         return Outcome(Failure("runs", f"{type(problem).__name__}: {problem} ({place.name}, line {place.lineno})"), 9e99)
     if result.faults:
         return Outcome(Failure("facts", "; ".join(result.faults)))
-    dtype = implementation.dtype if case.is_loss else "float64"
+    dtype = implementation.dtype if case.is_loss else implementation.metric_dtype
     wants = [(number.v, number.e) for number in answer.value]
     got = np.asarray(result.value, dtype=np.float64).ravel()
     share, where = _worst(got, wants, wide_dtype(dtype), False)

@@ -43,8 +43,12 @@ class Implementation(Protocol):
     def dtype(self) -> str:
         """The dtype of the arrays that it is given."""
 
-    def takes(self, case: Case) -> bool:
-        """The case lies in its domain."""
+    @property
+    def metric_dtype(self) -> str:
+        """The dtype in which it counts."""
+
+    def fit(self, case: Case) -> Case | None:
+        """The case, or its like in the implementation's own domain; None where there is none."""
 
     def run(self, case: Case) -> Result:
         """Its answer."""
@@ -73,9 +77,10 @@ class Library:
         """backend device dtype."""
         return f"{self.backend.name} {self.device} {self.dtype}"
 
-    def takes(self, case: Case) -> bool:
-        """The dtype holds the case's numbers exactly."""
-        return self.dtype in DTYPES[case.grid] and (self.stride == 1 or int(case.key, 16) % self.stride == 0)
+    def fit(self, case: Case) -> Case | None:
+        """The case itself, if the dtype holds its numbers exactly."""
+        fits = self.dtype in DTYPES[case.grid] and (self.stride == 1 or int(case.key, 16) % self.stride == 0)
+        return case if fits else None
 
     def _array(self, array: Any) -> Any:
         dtype = self.dtype if array.dtype.kind == "f" else array.dtype.name
@@ -103,7 +108,7 @@ class Library:
         shape = case.answer.shape
         if not case.is_loss:
             value = registry.metrics[case.name].function(pred, target, **keywords)
-            result = Result(home(value), faults=self._check("the value", value, pred, self._metric_dtype(), shape))
+            result = Result(home(value), faults=self._check("the value", value, pred, self.metric_dtype, shape))
         else:
             loss = registry.losses[case.name].function
             value = loss(pred, target, **keywords)
@@ -122,8 +127,10 @@ class Library:
                 result.faults.append(f"the call changed its argument {name}")
         return result
 
-    def _metric_dtype(self) -> str:
-        return "float32" if self.backend.name == "jax" and "float64" not in self.backend.dtypes() else "float64"
+    @property
+    def metric_dtype(self) -> str:
+        """float64 wherever the library has it."""
+        return "float64" if "float64" in self.backend.dtypes() else "float32"
 
 
 @dataclass(frozen=True)
@@ -132,21 +139,27 @@ class Foreign:
 
     label: str
     function: Callable[[Case], Any]
-    domain: Callable[[Case], bool] = lambda case: True
+    domain: Callable[[Case], Case | None] = lambda case: case
     dtype: str = "float64"
+    metric_dtype: str = "float64"
 
-    def takes(self, case: Case) -> bool:
-        """The case lies in the function's own domain."""
-        return self.dtype in DTYPES[case.grid] and self.domain(case)
+    def fit(self, case: Case) -> Case | None:
+        """The case brought into the function's own domain."""
+        return self.domain(case) if self.dtype in DTYPES[case.grid] else None
 
     def run(self, case: Case) -> Result:
-        """Call the function; a shape that differs is a fault, save that numbers stand for arrays of one element."""
+        """Call the function, and look at the shapes of what it returns and at its arguments afterwards."""
+        before = case.pred.copy(), case.target.copy()
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             answer = self.function(case)
         value, gradient = answer if isinstance(answer, tuple) else (answer, None)
         value = np.asarray(value, dtype=np.float64)
         result = Result(value, {} if gradient is None else {"its own": np.asarray(gradient)})
+        for name, now, then in zip(("pred", "target"), (case.pred, case.target), before, strict=True):
+            if not np.array_equal(now, then, equal_nan=True):
+                now[...] = then
+                result.faults.append(f"the call changed its argument {name}")
         if value.shape != case.answer.shape:
             result.faults.append(f"the value has shape {value.shape}, expected {case.answer.shape}")
         if gradient is not None and result.gradients["its own"].shape != case.pred.shape:

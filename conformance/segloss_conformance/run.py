@@ -78,8 +78,9 @@ def shrink(
     """The simplest case on which the implementation fails the same check; the first one where none simpler is found."""
     best = Minimal(failure, first)
 
-    def fails(case: Case) -> bool:
-        if not implementation.takes(case):
+    def fails(drawn: Case) -> bool:
+        case = implementation.fit(drawn)
+        if case is None:
             return False
         outcome = examine(implementation, case)
         if outcome.failure is None or outcome.failure.check != failure.check:
@@ -108,10 +109,11 @@ def _timed(cell: Cell) -> Iterator[None]:
 def _known(cells: Sequence[Cell], implementation: Implementation, failure: Failure) -> Minimal | None:
     """A minimal case that another column was shrunk to, if this one fails it alike."""
     for cell in cells:
-        if cell.minimal is not None and implementation.takes(cell.minimal.case):
-            outcome = examine(implementation, cell.minimal.case)
+        case = None if cell.minimal is None else implementation.fit(cell.minimal.case)
+        if case is not None:
+            outcome = examine(implementation, case)
             if outcome.failure is not None and outcome.failure.check == failure.check:
-                return Minimal(outcome.failure, cell.minimal.case)
+                return Minimal(outcome.failure, case)
     return None
 
 
@@ -125,11 +127,12 @@ def run_record(
 ) -> list[Cell]:
     """Every implementation on the same cases of one loss or metric."""
     cells = [Cell(record.name, implementation.label) for implementation in implementations]
-    for case in draw(record, examples, seed):
+    for drawn in draw(record, examples, seed):
         for cell, implementation in zip(cells, implementations, strict=True):
             if cell.minimal is not None:
                 continue
-            if not implementation.takes(case):
+            case = implementation.fit(drawn)
+            if case is None:
                 cell.skipped += 1
                 continue
             with _timed(cell):

@@ -203,6 +203,7 @@ def loss_cases(draw: Draw, record: LossRecord) -> Case:
     else:
         pixels = shape
 
+    common = draw(st.booleans())  # else the common keywords keep their defaults, so that each bug has plain cases too
     form = draw(st.sampled_from(["hard", "hard", "labels", "soft"]))
     ignorable = form == "labels"
     size = math.prod(pixels)
@@ -223,19 +224,19 @@ def loss_cases(draw: Draw, record: LossRecord) -> Case:
     else:
         pred = draw(_scores(hot.astype(float), shape, grid, logits))
 
-    if ignorable and draw(st.booleans()):
+    if common and ignorable and draw(st.booleans()):
         flags = np.array(draw(st.lists(st.booleans(), min_size=target.size, max_size=target.size))).reshape(target.shape)
         keywords["ignore_index"] = draw(st.sampled_from([255, -1]))
         target = np.where(flags, keywords["ignore_index"], target)
-    axis = draw(_axes(len(shape), class_axis))
+    axis = draw(_axes(len(shape), class_axis)) if common else None
     if axis is not None:
         keywords["axis"] = axis
-    if draw(st.booleans()):
+    if common and draw(st.booleans()):
         keywords["weight"] = draw(_weight(pixels))
-    if with_classes and "class_weight" in record.keywords and draw(st.booleans()):
+    if common and with_classes and "class_weight" in record.keywords and draw(st.booleans()):
         factors = draw(st.lists(st.sampled_from([0.0, 0.5, 1.0, 2.0, 3.0]), min_size=classes, max_size=classes))
         keywords["class_weight"] = tuple(factors)
-    reduction = draw(st.sampled_from(["mean", "none", "sum"]))
+    reduction = draw(st.sampled_from(["mean", "none", "sum"])) if common else "mean"
     if reduction != "mean":
         keywords["reduction"] = reduction
     for name, found in record.parameters.items():
