@@ -71,9 +71,7 @@ def measure(device: str, threads: int, repeats: int) -> dict[str, dict[str, floa
     binary = torch.randn(4, 1, 512, 512, device=device)
     mask = (torch.rand(4, 1, 512, 512, device=device) > 0.7).float()
     losses: dict[str, Loss] = {BASE: functional.binary_cross_entropy_with_logits}
-    losses |= {
-        name: _own(name) for name, record in ref.registry.losses.items() if not record.needs_class_axis
-    }
+    losses |= {name: _own(name) for name, record in ref.registry.losses.items() if not record.needs_class_axis}
     classes = torch.randn(4, 21, 128, 128, device=device)
     labels = torch.randint(0, 21, (4, 128, 128), device=device)
     several: dict[str, Loss] = {"torch cross_entropy": functional.cross_entropy}

@@ -59,13 +59,9 @@ def check_same_place(owner: str, backend: Backend, pred: Array, **others: Array)
         if other is None:
             continue
         if not hasattr(other, "shape") or not hasattr(other, "dtype"):
-            raise TypeError(
-                f"{owner}: {name} must be an array like pred ({describe(pred)}), got {describe(other)}"
-            )
+            raise TypeError(f"{owner}: {name} must be an array like pred ({describe(pred)}), got {describe(other)}")
         if backend_of(other) is not backend or backend.namespace(other) is not backend.namespace(pred):
-            raise TypeError(
-                f"{owner}: {name} must be of the library of pred ({describe(pred)}), got {describe(other)}"
-            )
+            raise TypeError(f"{owner}: {name} must be of the library of pred ({describe(pred)}), got {describe(other)}")
         here, there = backend.device(pred), backend.device(other)
         if None not in (here, there) and here != there:
             raise ValueError(f"{owner}: {name} must be on the device of pred ({here}), got {there}")
@@ -153,9 +149,7 @@ def one_hot(backend: Backend, xp: Any, labels: Array, classes: int, axis: int) -
     """Where each class is: `labels`, of size 1 along `axis`, spread along it. No class holds a label out of range."""
     integer = backend.wide(xp)[1]
     row = xp.arange(classes, dtype=integer, device=backend.device(labels))
-    return xp.astype(labels, integer) == xp.reshape(
-        row, tuple(-1 if one == axis else 1 for one in range(labels.ndim))
-    )
+    return xp.astype(labels, integer) == xp.reshape(row, tuple(-1 if one == axis else 1 for one in range(labels.ndim)))
 
 
 def without_weight(xp: Any, array: Array, weight: Array, filler: Any) -> Array:
@@ -168,14 +162,10 @@ def check_class_weight(owner: str, class_weight: object, classes: int | None) ->
     if class_weight is None:
         return
     if classes is None:
-        raise ValueError(
-            f"{owner}: class_weight needs class_axis, got class_weight {class_weight!r} without it"
-        )
+        raise ValueError(f"{owner}: class_weight needs class_axis, got class_weight {class_weight!r} without it")
     if hasattr(class_weight, "shape"):
         if tuple(class_weight.shape) != (classes,):
-            raise ValueError(
-                f"{owner}: class_weight must have shape ({classes},), got {describe(class_weight)}"
-            )
+            raise ValueError(f"{owner}: class_weight must have shape ({classes},), got {describe(class_weight)}")
         return
     if not isinstance(class_weight, Sequence) or isinstance(class_weight, str):
         raise TypeError(f"{owner}: class_weight must be one number a class, got {class_weight!r}")
@@ -207,17 +197,13 @@ def check_weight_values(owner: str, name: str, xp: Any, weight: Array) -> None:
         _refuse(owner, name, xp, weight, weight >= 0, "finite and not negative")
 
 
-def check_unit_values(
-    owner: str, name: str, xp: Any, array: Array, weight: Array, hard: bool = False
-) -> None:
+def check_unit_values(owner: str, name: str, xp: Any, array: Array, weight: Array, hard: bool = False) -> None:
     """Values must lie in [0, 1], or be 0 or 1 (`hard`), wherever the weight is not 0."""
     good = (array == 0) | (array == 1) if hard else (array >= 0) & (array <= 1)
     _refuse(owner, name, xp, array, _counts(xp, weight, good), "0 or 1" if hard else "in [0, 1]")
 
 
-def check_mask_values(
-    owner: str, name: str, xp: Any, array: Array, weight: Array, finite: bool = True
-) -> None:
+def check_mask_values(owner: str, name: str, xp: Any, array: Array, weight: Array, finite: bool = True) -> None:
     """Values must be finite (`finite`), or at least no nan, wherever the weight is not 0."""
     good = xp.isfinite(array) if finite else ~xp.isnan(array)
     _refuse(owner, name, xp, array, _counts(xp, weight, good), "finite" if finite else "no nan")

@@ -77,9 +77,7 @@ class _Setting:
 def _setting(owner: str, keywords: Mapping[str, Any]) -> _Setting:
     for name in keywords:
         if name not in Masks.__annotations__:
-            raise TypeError(
-                f"{owner}: unknown keyword {name!r}, expected one of {', '.join(Counting.__annotations__)}"
-            )
+            raise TypeError(f"{owner}: unknown keyword {name!r}, expected one of {', '.join(Counting.__annotations__)}")
     threshold = keywords.get("threshold", 0.5)
     if not isinstance(threshold, Real) or isinstance(threshold, bool):
         raise TypeError(f"{owner}: threshold must be a real number in [0, 1], got {threshold!r}")
@@ -104,9 +102,7 @@ def _setting(owner: str, keywords: Mapping[str, Any]) -> _Setting:
 
 def _reject_dtype(owner: str, name: str, xp: Any, array: Array) -> None:
     if not (array.dtype == xp.bool or arguments.is_integer(xp, array) or arguments.is_real(xp, array)):
-        raise TypeError(
-            f"{owner}: {name} must be bool, integer or real floating, got {arguments.describe(array)}"
-        )
+        raise TypeError(f"{owner}: {name} must be bool, integer or real floating, got {arguments.describe(array)}")
 
 
 def _check_values(owner: str, xp: Any, masks: Mapping[str, tuple[Array, int | None]], weight: Array) -> None:
@@ -151,9 +147,7 @@ def count_masks(
         classes = None if class_axis is None else shape[class_axis]
         pixels = arguments.shape_of_pixels(shape, class_axis)
         if setting.num_classes is not None and classes != setting.num_classes:
-            raise ValueError(
-                f"{owner}: num_classes must be {classes}, as class_axis has, got {setting.num_classes}"
-            )
+            raise ValueError(f"{owner}: num_classes must be {classes}, as class_axis has, got {setting.num_classes}")
     for name, mask, is_map in (("pred", pred, pred_is_map), ("target", target, target_is_map)):
         expected = pixels if is_map else shape
         if tuple(mask.shape) != expected:

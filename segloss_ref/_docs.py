@@ -61,9 +61,4 @@ def shared_section(keywords: Iterable[str], per_class: bool, logits_only: bool, 
     target = "0 or 1." if hard_target else "0 or 1, or soft values in [0, 1]."
     values = "one a region and class" if per_class and "class_axis" in known else "one a region"
     parts = [_ARGUMENTS, *(text for name, text in _KEYWORDS.items() if name in known), _RESULT]
-    return (
-        "".join(parts)
-        .replace("{prediction}", prediction)
-        .replace("{target}", target)
-        .replace("{values}", values)
-    )
+    return "".join(parts).replace("{prediction}", prediction).replace("{target}", target).replace("{values}", values)

@@ -84,9 +84,7 @@ class Kernel:
                 smooth=self.smooth,
             )
         )
-        shared = shared_section(
-            self.keywords.__annotations__, self.per_class, self.logits_only, self.hard_target
-        )
+        shared = shared_section(self.keywords.__annotations__, self.per_class, self.logits_only, self.hard_target)
         function.__doc__ = inspect.cleandoc(function.__doc__ or "") + shared
         return function
 
@@ -157,12 +155,7 @@ class Call:
     @property
     def couples(self) -> bool:
         """A pixel of `pred` reaches several returned values, so that a gradient of their sum cannot be rescaled."""
-        return (
-            self.kernel.per_class
-            and self.class_axis is not None
-            and self.from_logits
-            and self.reduction == "none"
-        )
+        return self.kernel.per_class and self.class_axis is not None and self.from_logits and self.reduction == "none"
 
     def __call__(
         self,
@@ -197,7 +190,8 @@ class Call:
         slope = term.slope(per_region)
         if region.weight is not None and not term.weighted:
             slope = slope.scaled(region.weight)
-        return result, xp.astype(region.prob.pull(slope), pred.dtype)
+        total = region.prob.pull(slope)
+        return result, xp.zeros_like(pred) if total is None else xp.astype(total, pred.dtype)
 
     def spread(self, xp: Any, cotangent: Array, shape: tuple[int, ...]) -> Array:
         """A number for every returned value, reshaped so that it broadcasts to the pixels it stands for."""
@@ -240,9 +234,7 @@ class Call:
         expected = pixels if map_given else shape
         if tuple(target.shape) != expected:
             also = "" if class_axis is None else f", or {pixels} for a label map"
-            raise ValueError(
-                f"{name}: target must have pred's shape {shape}{also}, got {tuple(target.shape)}"
-            )
+            raise ValueError(f"{name}: target must have pred's shape {shape}{also}, got {tuple(target.shape)}")
         if map_given and not arguments.is_integer(xp, target):
             raise TypeError(f"{name}: target without class_axis must be an integer label map, got "
                             f"{arguments.describe(target)}")  # fmt: skip
@@ -265,9 +257,7 @@ class Call:
             labels = xp.expand_dims(target, axis=class_axis)
             if checked:
                 arguments.check_labels_values(name, "target", xp, labels, cast(int, classes), weight)
-            y = xp.astype(
-                arguments.one_hot(backend, xp, labels, cast(int, classes), cast(int, class_axis)), dtype
-            )
+            y = xp.astype(arguments.one_hot(backend, xp, labels, cast(int, classes), cast(int, class_axis)), dtype)
         else:
             y = xp.astype(target, dtype)
             if checked:
@@ -351,9 +341,7 @@ def split_keywords(kernel: Kernel, keywords: Mapping[str, Any]) -> tuple[dict[st
     return {name: value for name, value in keywords.items() if name not in own}, own
 
 
-def evaluate_gradient(
-    kernel: Kernel, pred: Array, target: Array, keywords: Mapping[str, Any]
-) -> tuple[Any, Any]:
+def evaluate_gradient(kernel: Kernel, pred: Array, target: Array, keywords: Mapping[str, Any]) -> tuple[Any, Any]:
     """(value, gradient) of a loss in closed form."""
     common, own = split_keywords(kernel, keywords)
     call = kernel.bind(common, own)

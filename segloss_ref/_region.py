@@ -1,6 +1,6 @@
 """The view that a kernel has of its arguments: one array of everything, summed region by region.
 
-A kernel returns a `Term`: the value of every region, and the slope of that value, formed on demand. Terms add, scale and
+A kernel returns a `Term`: the value of every region, and the slope of that value, formed on demand. Terms add and
 pass through outer functions, so that a compound loss reads as its formula and its derivative follows.
 """
 
@@ -32,11 +32,6 @@ class Term:
 
     def __add__(self, other: Term) -> Term:
         return Term(self.value + other.value, lambda factor: self.slope(factor) + other.slope(factor))
-
-    def __mul__(self, factor: Array) -> Term:
-        return Term(self.value * factor, lambda outer: self.slope(outer * factor))
-
-    __rmul__ = __mul__
 
     def through(self, value: Array, derivative: Array) -> Term:
         """An outer function of this term, given by its value and its derivative there."""
@@ -97,6 +92,12 @@ class Region:
         if self.class_axis is not None:
             loss = self.xp.sum(loss, axis=self.class_axis, keepdims=True)
         return Term(self.per_pixel(self.sum(loss)), lambda factor: slope().scaled(self.per_pixel(factor)))
+
+    def part(self, share: float, term: Term) -> Term:
+        """share * term; a share of exactly 0 leaves out even an infinite term."""
+        if share == 0:
+            return Term(self.xp.zeros_like(term.value), lambda factor: Slope())
+        return Term(share * term.value, lambda factor: term.slope(share * factor))
 
     def class_mean(self, term: Term) -> Term:
         """The mean over classes of a value a class; the term itself when there are no classes."""

@@ -26,7 +26,7 @@ def _combo_loss(r: Region, *, alpha: float, beta: float | None, smooth: SmoothVa
         cross = categorical_cross_entropy(r)
     loss = overlap(r, 2, 1, 1, smooth).loss
     coefficient = r.class_mean(loss.through(1 - loss.value, -1.0))
-    return alpha * cross + (alpha - 1) * coefficient
+    return r.part(alpha, cross) + r.part(alpha - 1, coefficient)
 
 
 def _log_dice(r: Region, smooth: SmoothValue) -> Term:
@@ -63,9 +63,7 @@ def _label_weight(r: Region, weights: Sequence[float], label: int) -> Any:
     """The given weight of the background (0) or foreground (1), or the weights of all classes along `class_axis`."""
     labels = 2 if r.class_axis is None else r.y.shape[r.class_axis]
     if len(weights) != labels:
-        raise ValueError(
-            f"exponential_logarithmic_loss: label_weights must hold {labels} numbers, got {len(weights)}"
-        )
+        raise ValueError(f"exponential_logarithmic_loss: label_weights must hold {labels} numbers, got {len(weights)}")
     if r.class_axis is None:
         return weights[label]
     row = r.xp.asarray(list(weights), dtype=r.y.dtype, device=r.prob.backend.device(r.y))
@@ -103,7 +101,7 @@ def _exponential_logarithmic_loss(
         )
     else:
         cross = r.mean(m.times_log(w1, hit), lambda: Slope(log_p=-m.times_log(w1, hit_slope)))
-    return dice_weight * dice + cross_weight * cross
+    return r.part(dice_weight, dice) + r.part(cross_weight, cross)
 
 
 _combo = Kernel(

@@ -64,9 +64,7 @@ class _Metric:
     def public(self, function: _Public) -> _Public:
         """Register `function` as the public face of this formula; used as its decorator."""
         registry.add_metric(
-            registry.MetricRecord(
-                self.name, "counts", function, registry.parameters_of(function), self.citation
-            )
+            registry.MetricRecord(self.name, "counts", function, registry.parameters_of(function), self.citation)
         )
         function.__doc__ = inspect.cleandoc(function.__doc__ or "") + _SHARED.format(citation=self.citation)
         return function
@@ -228,9 +226,7 @@ def _precision_formula(t: _Table) -> Any:
     return t.over(t.tp, t.tp + t.fp)
 
 
-_precision = _Metric(
-    "precision", "van Rijsbergen: Information Retrieval, 1979, chapter 7", _precision_formula
-)
+_precision = _Metric("precision", "van Rijsbergen: Information Retrieval, 1979, chapter 7", _precision_formula)
 
 
 @_precision.public

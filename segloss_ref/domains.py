@@ -140,11 +140,7 @@ class LabelWeights:
         """See `Domain`."""
         if value is None:
             return
-        if (
-            not isinstance(value, Sequence)
-            or isinstance(value, str)
-            or not all(_is_real(part) for part in value)
-        ):
+        if not isinstance(value, Sequence) or isinstance(value, str) or not all(_is_real(part) for part in value):
             raise TypeError(f"{owner}: {name} must be {self}, got {value!r}")
         if not all(0 <= float(part) < math.inf for part in value):
             raise ValueError(f"{owner}: {name} must be {self}, got {value!r}")

@@ -60,9 +60,7 @@ def _lovasz_softmax_loss(r: Region, *, classes: Literal["present", "all"]) -> Te
     if r.class_axis is not None and classes == "present":
         present = r.present(r.sum(r.y))
         value, derivative = value * present, derivative * present
-    return Term(
-        value, lambda factor: Slope(p=(up - down) * derivative * factor), weighted=True, present=present
-    )
+    return Term(value, lambda factor: Slope(p=(up - down) * derivative * factor), weighted=True, present=present)
 
 
 def _lovasz_hinge_loss(r: Region) -> Term:

@@ -38,9 +38,7 @@ def _tversky_loss(r: Region, *, fp_weight: float, fn_weight: float, smooth: Smoo
     return overlap(r, 1, fp_weight, fn_weight, smooth).loss
 
 
-def _focal_tversky_loss(
-    r: Region, *, fp_weight: float, fn_weight: float, gamma: float, smooth: SmoothValue
-) -> Term:
+def _focal_tversky_loss(r: Region, *, fp_weight: float, fn_weight: float, gamma: float, smooth: SmoothValue) -> Term:
     tversky = overlap(r, 1, fp_weight, fn_weight, smooth).loss
     return tversky.through(*raised(r.xp, tversky.value, gamma))
 
@@ -264,9 +262,7 @@ def focal_tversky_loss(
     >>> round(float(focal_tversky_loss(p, y, smooth=0, gamma=2)), 6)
     0.16955
     """
-    return _focal_tversky(
-        pred, target, common, fp_weight=fp_weight, fn_weight=fn_weight, gamma=gamma, smooth=smooth
-    )
+    return _focal_tversky(pred, target, common, fp_weight=fp_weight, fn_weight=fn_weight, gamma=gamma, smooth=smooth)
 
 
 @_jaccard.public
@@ -340,9 +336,7 @@ def generalized_dice_loss(
     pred: A,
     target: Any,
     *,
-    weight_type: Annotated[
-        Literal["square", "simple", "uniform"], Choice(("square", "simple", "uniform"))
-    ] = "square",
+    weight_type: Annotated[Literal["square", "simple", "uniform"], Choice(("square", "simple", "uniform"))] = "square",
     smooth: Annotated[float | tuple[float, float], Smooth()] = 1e-5,
     **common: Unpack[Classes],
 ) -> A:

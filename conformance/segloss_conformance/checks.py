@@ -56,7 +56,9 @@ def examine(implementation: Implementation, case: Case) -> Outcome:
         result = implementation.run(case)
     except Exception as problem:  # whatever it raises is its failure, and its last line says where
         place = traceback.extract_tb(problem.__traceback__)[-1]
-        return Outcome(Failure("runs", f"{type(problem).__name__}: {problem} ({place.name}, line {place.lineno})"), 9e99)
+        return Outcome(
+            Failure("runs", f"{type(problem).__name__}: {problem} ({place.name}, line {place.lineno})"), 9e99
+        )
     if result.faults:
         return Outcome(Failure("facts", "; ".join(result.faults)))
     dtype = implementation.dtype if case.is_loss else implementation.metric_dtype

@@ -15,7 +15,9 @@ __all__ = ["main"]
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="segloss-conformance", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("run", help="hold every backend that is present against the textbook, and print the matrix")
+    run = commands.add_parser(
+        "run", help="hold every backend that is present against the textbook, and print the matrix"
+    )
     run.add_argument("--backend", action="append", help="this backend only; an absent one is an error (repeatable)")
     run.add_argument("--device", action="append", help="this device only (repeatable)")
     run.add_argument("--dtype", action="append", help="this dtype only (repeatable)")
@@ -88,7 +90,10 @@ def _run(options: argparse.Namespace) -> int:
             progress.advance(task)
             if not console.is_terminal:
                 wrong = sum(cell.minimal is not None for cell in cells)
-                print(f"{name}: {'ok' if not wrong else f'{wrong} fail'} ({time.perf_counter() - start:.0f} s)", flush=True)
+                print(
+                    f"{name}: {'ok' if not wrong else f'{wrong} fail'} ({time.perf_counter() - start:.0f} s)",
+                    flush=True,
+                )
     report.seconds = time.perf_counter() - start
     reports.print_matrix(report, console)
     if options.json:

@@ -163,7 +163,9 @@ class Foreign:
         if value.shape != case.answer.shape:
             result.faults.append(f"the value has shape {value.shape}, expected {case.answer.shape}")
         if gradient is not None and result.gradients["its own"].shape != case.pred.shape:
-            result.faults.append(f"the gradient has shape {result.gradients['its own'].shape}, expected {case.pred.shape}")
+            result.faults.append(
+                f"the gradient has shape {result.gradients['its own'].shape}, expected {case.pred.shape}"
+            )
         return result
 
 
@@ -188,7 +190,9 @@ def libraries(
         wanted = usable if devices is None else [one for one in devices if one in usable]
         if not usable:
             found.append(Absent(name, "no device that it can use"))
-        for missing in sorted({*(devices or []), *(["cuda"] if name == "torch" and devices is None else [])} - set(usable)):
+        for missing in sorted(
+            {*(devices or []), *(["cuda"] if name == "torch" and devices is None else [])} - set(usable)
+        ):
             found.append(Absent(f"{name} {missing}", f"no {missing} device"))
         for device in wanted:
             for dtype in backend.dtypes():

@@ -151,7 +151,9 @@ def dice_score_returned(case: Case) -> Answer:
 
 @_mutant("dice_loss", "summed over images and classes, not averaged")
 def dice_summed(case: Case) -> Answer:
-    return _ref(case, reduction="sum" if case.keywords.get("reduction", "mean") == "mean" else case.keywords["reduction"])
+    return _ref(
+        case, reduction="sum" if case.keywords.get("reduction", "mean") == "mean" else case.keywords["reduction"]
+    )
 
 
 @_mutant("dice_loss", "pooled over the batch")
@@ -325,9 +327,7 @@ def cross_entropy_gradient_not_averaged(case: Case) -> Answer:
 @_mutant("binary_cross_entropy", "ignored pixels count in the denominator")
 def cross_entropy_ignored_in_mean(case: Case) -> Answer:
     ignored = case.keywords.get("ignore_index")
-    if ignored is None or case.keywords.get("reduction", "mean") != "mean" or "axis" in case.keywords:
-        return _ref(case)
-    share = float((case.target != ignored).mean()) if "weight" not in case.keywords else 0.5
+    share = float((case.target != ignored).mean())
     value, gradient = _ref(case)
     return value * share, gradient * share
 

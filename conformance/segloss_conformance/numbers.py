@@ -16,7 +16,21 @@ from dataclasses import dataclass, field
 
 import mpmath
 
-__all__ = ["ONE", "ULPS", "ZERO", "Number", "constant", "exact", "exp", "log", "log1p", "power", "sqrt", "total", "variable"]
+__all__ = [
+    "ONE",
+    "ULPS",
+    "ZERO",
+    "Number",
+    "constant",
+    "exact",
+    "exp",
+    "log",
+    "log1p",
+    "power",
+    "sqrt",
+    "total",
+    "variable",
+]
 
 mp = mpmath.MPContext()
 mp.dps = 60

@@ -48,7 +48,9 @@ def parameter(domain: domains.Domain, name: str) -> st.SearchStrategy[Any]:
 def _(domain: domains.Interval, name: str) -> st.SearchStrategy[Any]:
     values: list[float | None] = [0.0, 0.25, 0.3, 0.5, 0.7, 0.75, 1.0, 1.5, 2.0, 3.0]
     inside = [v for v in values if v is not None and domain.low <= v <= domain.high]
-    inside = [v for v in inside if not (v == domain.low and domain.low_open) and not (v == domain.high and domain.high_open)]
+    inside = [
+        v for v in inside if not (v == domain.low and domain.low_open) and not (v == domain.high and domain.high_open)
+    ]
     return st.sampled_from([*inside, None] if domain.optional else inside)
 
 
@@ -173,7 +175,9 @@ def _weight(draw: Draw, pixels: tuple[int, ...]) -> Any:
     kind = draw(st.sampled_from(["full", "last", "zero row"]))
     shape = pixels[-1:] if kind == "last" else pixels
     size = math.prod(shape)
-    weight = np.array(draw(st.lists(st.sampled_from(_WEIGHTS), min_size=size, max_size=size)), dtype=float).reshape(shape)
+    weight = np.array(draw(st.lists(st.sampled_from(_WEIGHTS), min_size=size, max_size=size)), dtype=float).reshape(
+        shape
+    )
     if kind == "zero row" and pixels:
         weight[0] = 0.0
     return weight
@@ -225,7 +229,9 @@ def loss_cases(draw: Draw, record: LossRecord) -> Case:
         pred = draw(_scores(hot.astype(float), shape, grid, logits))
 
     if common and ignorable and draw(st.booleans()):
-        flags = np.array(draw(st.lists(st.booleans(), min_size=target.size, max_size=target.size))).reshape(target.shape)
+        flags = np.array(draw(st.lists(st.booleans(), min_size=target.size, max_size=target.size))).reshape(
+            target.shape
+        )
         keywords["ignore_index"] = draw(st.sampled_from([255, -1]))
         target = np.where(flags, keywords["ignore_index"], target)
     axis = draw(_axes(len(shape), class_axis)) if common else None
@@ -284,7 +290,9 @@ def metric_cases(draw: Draw, record: MetricRecord) -> Case:
         dtype = draw(st.sampled_from([np.int64, np.uint8]))
 
         def labels() -> Any:
-            return np.array(draw(st.lists(st.integers(0, classes - 1), min_size=size, max_size=size)), dtype=dtype).reshape(pixels)
+            return np.array(
+                draw(st.lists(st.integers(0, classes - 1), min_size=size, max_size=size)), dtype=dtype
+            ).reshape(pixels)
 
         target = labels()
         chosen = labels()

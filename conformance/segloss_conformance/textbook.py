@@ -209,7 +209,9 @@ def _categorical(region: Region, factors: Sequence[Number]) -> Number:
 
 
 def _two_sided(region: Region, positive: Number, negative: Number) -> Number:
-    return _mean(region, lambda pixel: -(positive * pixel[0].y * pixel[0].log_p + negative * pixel[0].x * pixel[0].log_q))
+    return _mean(
+        region, lambda pixel: -(positive * pixel[0].y * pixel[0].log_p + negative * pixel[0].x * pixel[0].log_q)
+    )
 
 
 def _binary_cross_entropy(region: Region, k: Problem) -> Number:
@@ -239,8 +241,8 @@ def _focal_loss(region: Region, k: Problem, alpha: float | None = None, gamma: f
     if k.classes is not None:
         return _mean(
             region,
-            lambda pixel: -total(
-                f * a.y * power(a.q, gamma) * a.log_p for f, a in zip(k.class_weight, pixel, strict=True)
+            lambda pixel: (
+                -total(f * a.y * power(a.q, gamma) * a.log_p for f, a in zip(k.class_weight, pixel, strict=True))
             ),
         )
     one = ONE if alpha is None else constant(alpha)
@@ -280,9 +282,7 @@ def _log_cosh_dice_loss(region: Region, c: int, smooth: Any = 1e-5, squared: boo
     return log1p(grown * grown / (TWO * exp(dice)))
 
 
-def _tversky_loss(
-    region: Region, c: int, fp_weight: float = 0.5, fn_weight: float = 0.5, smooth: Any = 1e-5
-) -> Number:
+def _tversky_loss(region: Region, c: int, fp_weight: float = 0.5, fn_weight: float = 0.5, smooth: Any = 1e-5) -> Number:
     s_n, s_d = _smooth(smooth)
     tp = _sum(region, c, lambda a: a.p * a.y)
     fp = _sum(region, c, lambda a: a.p * a.x)
@@ -318,9 +318,7 @@ def _jaccard_loss(region: Region, c: int, smooth: Any = 1e-5, squared: bool = Fa
     return _one_less(overlap + s_n, sizes - overlap + s_d)
 
 
-def _sensitivity_specificity_loss(
-    region: Region, c: int, sensitivity_weight: float = 0.5, power_: int = 1
-) -> Number:
+def _sensitivity_specificity_loss(region: Region, c: int, sensitivity_weight: float = 0.5, power_: int = 1) -> Number:
     w = constant(sensitivity_weight)
     missed, alarms = ZERO, ZERO
     foreground, background = _sum(region, c, lambda a: a.y), _sum(region, c, lambda a: a.x)
@@ -331,9 +329,7 @@ def _sensitivity_specificity_loss(
     return w * missed + constant(1 - mp.mpf(sensitivity_weight)) * alarms
 
 
-def _generalized_dice_loss(
-    region: Region, k: Problem, weight_type: str = "square", smooth: Any = 1e-5
-) -> Number:
+def _generalized_dice_loss(region: Region, k: Problem, weight_type: str = "square", smooth: Any = 1e-5) -> Number:
     s_n, s_d = _smooth(smooth)
     classes = range(k.classes or 1)
     sizes = [_sum(region, c, lambda a: a.y) for c in classes]
@@ -360,9 +356,7 @@ def _dice_coefficient(region: Region, c: int, smooth: Any) -> Number:
     return ONE if below.v == 0 else above / below
 
 
-def _combo_loss(
-    region: Region, k: Problem, alpha: float = 0.5, beta: float | None = None, smooth: Any = 1.0
-) -> Number:
+def _combo_loss(region: Region, k: Problem, alpha: float = 0.5, beta: float | None = None, smooth: Any = 1.0) -> Number:
     if k.classes is None:
         positive = 0.5 if beta is None else beta
         cross = _two_sided(region, constant(positive), constant(1 - mp.mpf(positive)))
@@ -403,8 +397,10 @@ def _exponential_logarithmic_loss(
         w1, w0 = label_weight(0, 1), label_weight(0, 0)
         cross = _mean(
             region,
-            lambda pixel: w1 * pixel[0].y * power(-pixel[0].log_p, cross_gamma)
-            + w0 * pixel[0].x * power(-pixel[0].log_q, cross_gamma),
+            lambda pixel: (
+                w1 * pixel[0].y * power(-pixel[0].log_p, cross_gamma)
+                + w0 * pixel[0].x * power(-pixel[0].log_q, cross_gamma)
+            ),
         )
     else:
         w = [label_weight(c, c) * k.class_weight[c] for c in classes]
@@ -448,9 +444,7 @@ def _lovasz(errors: list[tuple[Number, float, float]], kinks: list[bool]) -> Num
 
 
 def _lovasz_softmax_region(region: Region, c: int, kinks: list[bool]) -> Number:
-    return _lovasz(
-        [(a[c].q if a[c].y.v == 1 else a[c].p, float(a[c].w.v), float(a[c].y.v)) for a in region], kinks
-    )
+    return _lovasz([(a[c].q if a[c].y.v == 1 else a[c].p, float(a[c].w.v), float(a[c].y.v)) for a in region], kinks)
 
 
 def _lovasz_hinge_region(region: Region, kinks: list[bool]) -> Number:
@@ -507,7 +501,9 @@ def loss(
     else:
         classes = range(k.classes or 1)
         rows = []
-        present = 0 if name == "lovasz_softmax_loss" and k.classes and own.get("classes", "present") == "present" else None
+        present = (
+            0 if name == "lovasz_softmax_loss" and k.classes and own.get("classes", "present") == "present" else None
+        )
         for region in k.regions:
             row = []
             for c in classes:
@@ -545,7 +541,9 @@ def loss(
 # Metrics. -------------------------------------------------------------------------------------------------------------
 
 
-def _decide(mask: Any, place: tuple[int, ...], class_axis: int | None, c: int, threshold: float, competes: bool) -> bool:
+def _decide(
+    mask: Any, place: tuple[int, ...], class_axis: int | None, c: int, threshold: float, competes: bool
+) -> bool:
     if class_axis is not None and competes:
         scores = [float(mask[(*place[:class_axis], k, *place[class_axis:])]) for k in range(mask.shape[class_axis])]
         return scores.index(max(scores)) == c
@@ -558,7 +556,9 @@ def counts(
     num_classes: int | None = None, weight: Any = None, ignore_index: int | None = None,
 ) -> tuple[tuple[int, ...], list[tuple[Fraction, Fraction, Fraction, Fraction]]]:  # fmt: skip
     """(shape, [(tp, fp, fn, tn), ...]) by counting."""
-    pred_map = class_axis is not None and (pred.ndim < target.ndim or (num_classes is not None and pred.ndim == target.ndim))
+    pred_map = class_axis is not None and (
+        pred.ndim < target.ndim or (num_classes is not None and pred.ndim == target.ndim)
+    )
     target_map = class_axis is not None and (
         target.ndim < pred.ndim or (num_classes is not None and pred.ndim == target.ndim)
     )
@@ -583,8 +583,10 @@ def counts(
             continue
         for c in range(classes):
             full = place if class_axis is None else (*place[:class_axis], c, *place[class_axis:])
-            a = int(pred[place]) == c if pred_map else _decide(
-                pred, place, class_axis, c, threshold, competes=pred.dtype.kind == "f"
+            a = (
+                int(pred[place]) == c
+                if pred_map
+                else _decide(pred, place, class_axis, c, threshold, competes=pred.dtype.kind == "f")
             )
             b = int(target[place]) == c if target_map else _decide(target, place, class_axis, c, threshold, False)
             cell = cells[tuple(full[one] for one in kept)]

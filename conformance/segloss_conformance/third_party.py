@@ -101,7 +101,9 @@ def _torch_binary(name: str, weight: bool = False) -> Callable[[Case], Any]:
 
         pred = torch.tensor(case.pred, requires_grad=True)
         target = torch.tensor(case.target.astype(np.float64))
-        more = {"pos_weight": torch.tensor(float(case.keywords.get("beta", 1.0)), dtype=torch.float64)} if weight else {}
+        more = (
+            {"pos_weight": torch.tensor(float(case.keywords.get("beta", 1.0)), dtype=torch.float64)} if weight else {}
+        )
         value = getattr(functional, name)(pred, target, **more)
         value.backward()
         return value.item(), pred.grad.numpy()
@@ -137,7 +139,9 @@ def _weighted_cross_entropy(case: Case) -> Any:
     pred = torch.tensor(case.pred, requires_grad=True)
     weight = torch.tensor(case.keywords["class_weight"], dtype=torch.float64)
     target = torch.tensor(case.target.astype(np.int64))
-    value = functional.cross_entropy(torch.movedim(pred, axis, 1), target, weight=weight, reduction="sum") / target.numel()
+    value = (
+        functional.cross_entropy(torch.movedim(pred, axis, 1), target, weight=weight, reduction="sum") / target.numel()
+    )
     value.backward()
     return value.item(), pred.grad.numpy()  # type: ignore[union-attr]
 
@@ -152,7 +156,13 @@ def _sklearn_score(name: str) -> Callable[[Case], Any]:
     def call(case: Case) -> Any:
         from sklearn import metrics
 
-        keywords = {"beta": case.keywords["beta"]} if "beta" in case.keywords else {"beta": 1.0} if name == "fbeta_score" else {}
+        keywords = (
+            {"beta": case.keywords["beta"]}
+            if "beta" in case.keywords
+            else {"beta": 1.0}
+            if name == "fbeta_score"
+            else {}
+        )
         masks = ((case.target > 0.5).astype(int).ravel(), (case.pred > 0.5).astype(int).ravel())
         return getattr(metrics, name)(*masks, **keywords)
 

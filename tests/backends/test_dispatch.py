@@ -134,9 +134,7 @@ def cupy_backend(monkeypatch: pytest.MonkeyPatch) -> Any:
     cupy.asarray = lambda array, dtype=None: FakeCuPy(np.array(array, dtype=dtype))  # type: ignore[attr-defined]
     cupy.asnumpy = np.asarray  # type: ignore[attr-defined]
     on_device = types.ModuleType("array_api_compat.cupy")
-    vars(on_device).update(
-        {name: value for name, value in vars(namespace).items() if not name.startswith("__")}
-    )
+    vars(on_device).update({name: value for name, value in vars(namespace).items() if not name.startswith("__")})
     on_device.asarray = lambda array, dtype=None, device=None: FakeCuPy(np.asarray(array, dtype=dtype))  # type: ignore[attr-defined]
     on_device.arange = lambda *args, dtype=None, device=None: FakeCuPy(np.arange(*args, dtype=dtype))  # type: ignore[attr-defined]
     special = types.ModuleType("cupyx.scipy.special")

@@ -29,9 +29,7 @@ forms = pytest.mark.parametrize(("name", "classes"), FORMS)
 smooth_forms = pytest.mark.parametrize(("name", "classes"), SMOOTH)
 
 
-compiler = pytest.mark.skipif(
-    shutil.which("g++") is None and shutil.which("clang++") is None, reason="no C++ compiler"
-)
+compiler = pytest.mark.skipif(shutil.which("g++") is None and shutil.which("clang++") is None, reason="no C++ compiler")
 # Warnings of torch about torch: its tracer instantiates a Function class, and its transforms import its old compiler.
 torch_s_own = pytest.mark.filterwarnings(
     "ignore:.*should not be instantiated", "ignore:Dynamo detected a call", "ignore:.torch.jit.script"
@@ -93,9 +91,7 @@ def test_gradcheck(name: str, classes: bool, reduction: str) -> None:
 def test_gradgradcheck(name: str, classes: bool, reduction: str) -> None:
     loss, logits, target, keywords = case(name, classes)
     leaf = logits.requires_grad_()
-    assert torch.autograd.gradgradcheck(
-        lambda z: loss(z, target, reduction=reduction, axis=(2,), **keywords), (leaf,)
-    )
+    assert torch.autograd.gradgradcheck(lambda z: loss(z, target, reduction=reduction, axis=(2,), **keywords), (leaf,))
 
 
 @forms
@@ -179,9 +175,7 @@ def saved_bytes(run: Callable[[], Any]) -> tuple[int, Any]:
         value = run()
     node = value.grad_fn
     passed_over = {"saved_tensors", "saved_variables"}  # seen by the hooks already
-    hanging = [
-        getattr(node, name, None) for name in set(dir(node)) - passed_over if not name.startswith("__")
-    ]
+    hanging = [getattr(node, name, None) for name in set(dir(node)) - passed_over if not name.startswith("__")]
     for tensor in hanging:
         if torch.is_tensor(tensor):
             pack(tensor)
@@ -200,11 +194,7 @@ def test_at_most_one_array_is_kept(name: str, classes: bool, dtype: str, reducti
     weight = torch.rand((2, 64, 64) if classes else shape)
     if classes:
         keywords["class_axis"] = 1
-    own = sum(
-        {
-            t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in (leaf, target, weight)
-        }.values()
-    )
+    own = sum({t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in (leaf, target, weight)}.values())
     kept, value = saved_bytes(
         lambda: record.function(leaf, target, weight=weight, reduction=reduction, axis=(2, 3), **keywords)
     )
@@ -271,9 +261,7 @@ def test_modules() -> None:
     assert set(nn.__all__) == {cls.__name__ for cls in modules}
     for name, record in registry.losses.items():
         loss, logits, target, keywords = case(name, record.needs_class_axis)
-        module = getattr(nn, "".join(part.capitalize() for part in name.split("_")))(
-            reduction="sum", **keywords
-        )
+        module = getattr(nn, "".join(part.capitalize() for part in name.split("_")))(reduction="sum", **keywords)
         assert torch.equal(module(logits, target), loss(logits, target, reduction="sum", **keywords))
 
 
@@ -294,9 +282,7 @@ def test_module_tensors_move_and_calls_win() -> None:
 
 def test_mixed_devices() -> None:
     meta = torch.ones(3, device="meta")
-    with pytest.raises(
-        ValueError, match=r"dice_loss: target must be on the device of pred \(cpu\), got meta"
-    ):
+    with pytest.raises(ValueError, match=r"dice_loss: target must be on the device of pred \(cpu\), got meta"):
         ref.dice_loss(torch.ones(3), meta)
     with pytest.raises(ValueError, match="dice_score: target must be on the device of pred"):
         ref.dice_score(torch.ones(3), meta)
@@ -308,6 +294,4 @@ def test_metrics_stay_on_the_library() -> None:
     p, y = torch.tensor([[0.9, 0.1], [0.2, 0.3]]), torch.tensor([[1, 0], [1, 0]])
     record = ref.confusion(p, y, axis=1)
     assert record.tp.dtype == torch.int64
-    assert ref.dice_score(record).tolist() == ref.dice_score(p.numpy(), y.numpy(), axis=1).tolist()[:1] + [
-        0.0
-    ]
+    assert ref.dice_score(record).tolist() == ref.dice_score(p.numpy(), y.numpy(), axis=1).tolist()[:1] + [0.0]

@@ -176,9 +176,7 @@ def test_infinite_slopes_at_a_perfect_prediction_are_0(gamma: float) -> None:
     assert value == 0
     assert np.isfinite(gradient).all()
     assert ((gradient == 0).all()) == (gamma != 1.0)
-    value, gradient = ref.value_and_grad(ref.exponential_logarithmic_loss)(
-        y, y, dice_gamma=gamma, cross_gamma=gamma
-    )
+    value, gradient = ref.value_and_grad(ref.exponential_logarithmic_loss)(y, y, dice_gamma=gamma, cross_gamma=gamma)
     assert value == 0
     assert np.isfinite(gradient).all()
     value, gradient = ref.value_and_grad(ref.focal_loss)(y, y, gamma=gamma)

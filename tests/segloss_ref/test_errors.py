@@ -66,9 +66,7 @@ EVERYWHERE = [
 @pytest.mark.parametrize(
     ("arguments", "error", "message"), [case[1:] for case in EVERYWHERE], ids=[case[0] for case in EVERYWHERE]
 )
-def test_every_loss_refuses(
-    name: str, arguments: dict[str, Any], error: type[Exception], message: str
-) -> None:
+def test_every_loss_refuses(name: str, arguments: dict[str, Any], error: type[Exception], message: str) -> None:
     given: dict[str, Any] = {"pred": P, "target": Y, **arguments}
     with pytest.raises(error, match=message) as caught:
         call(name, given.pop("pred"), given.pop("target"), **given)
@@ -86,9 +84,7 @@ def test_probabilities_and_logits(name: str) -> None:
 
 
 CLASSES = [
-    name
-    for name in LOSSES
-    if "class_axis" in registry.losses[name].keywords and registry.losses[name].categorical
+    name for name in LOSSES if "class_axis" in registry.losses[name].keywords and registry.losses[name].categorical
 ]
 
 
@@ -105,15 +101,11 @@ def test_classes(name: str) -> None:
         loss(P, LABELS, class_axis=5)
     with pytest.raises(ValueError, match=r"axis must not contain class_axis"):
         loss(P, LABELS, class_axis=0, axis=(0, 1))
-    with pytest.raises(
-        ValueError, match=r"target must have pred's shape \(2, 3\), or \(3,\) for a label map"
-    ):
+    with pytest.raises(ValueError, match=r"target must have pred's shape \(2, 3\), or \(3,\) for a label map"):
         loss(P, LABELS[:2], class_axis=0)
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in CLASSES if "class_weight" in registry.losses[name].keywords]
-)
+@pytest.mark.parametrize("name", [name for name in CLASSES if "class_weight" in registry.losses[name].keywords])
 def test_class_weight(name: str) -> None:
     loss = registry.losses[name].function
     for bad, error, message in [
@@ -200,9 +192,7 @@ METRIC_CASES = [
     [case[1:] for case in METRIC_CASES],
     ids=[case[0] for case in METRIC_CASES],
 )
-def test_every_metric_refuses(
-    name: str, arguments: dict[str, Any], error: type[Exception], message: str
-) -> None:
+def test_every_metric_refuses(name: str, arguments: dict[str, Any], error: type[Exception], message: str) -> None:
     given: dict[str, Any] = {"pred": P, "target": Y, **arguments}
     with pytest.raises(error, match=message) as caught:
         registry.metrics[name].function(given.pop("pred"), given.pop("target"), **given)

@@ -54,9 +54,7 @@ class LossModule(torch.nn.Module):
     def __init__(self, **keywords: Any) -> None:
         super().__init__()
         kernel = kernel_of(type(self).loss)
-        kernel.bind(
-            *split_keywords(kernel, keywords)
-        )  # a wrong keyword is an error here, not in the first batch
+        kernel.bind(*split_keywords(kernel, keywords))  # a wrong keyword is an error here, not in the first batch
         self._plain: dict[str, Any] = {}
         self._tensors: list[str] = []
         for name, value in keywords.items():
@@ -80,9 +78,7 @@ class LossModule(torch.nn.Module):
 
 def _module(loss: Callable[..., Any]) -> type[LossModule]:
     name = "".join(part.capitalize() for part in registry.losses[loss.__name__].name.split("_"))
-    return type(
-        name, (LossModule,), {"loss": staticmethod(loss), "__doc__": loss.__doc__, "__module__": __name__}
-    )
+    return type(name, (LossModule,), {"loss": staticmethod(loss), "__doc__": loss.__doc__, "__module__": __name__})
 
 
 BalancedCrossEntropy = _module(segloss_ref.balanced_cross_entropy)

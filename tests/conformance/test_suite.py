@@ -1,0 +1,234 @@
+"""The suite itself: its cases reach everything, its tolerance can fail, and its command says what it found."""
+
+from __future__ import annotations
+
+import json
+import math
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from segloss_conformance import cli
+from segloss_conformance.case import DTYPES, Case
+from segloss_conformance.checks import examine
+from segloss_conformance.implementations import Foreign, Library, libraries
+from segloss_conformance.mutants import MUTANTS, RIGHT, Mutant, reject
+from segloss_conformance.numbers import mp
+from segloss_conformance.run import draw, run_record, shrink
+from segloss_conformance.third_party import third_parties
+from segloss_conformance.tolerance import excess
+from segloss_ref import registry, validate, value_and_grad
+
+RECORDS = {**registry.losses, **registry.metrics}
+
+
+@pytest.mark.parametrize("name", sorted(RECORDS))
+def test_cases_lie_in_the_domain_and_on_their_grid(name: str) -> None:
+    cases = draw(RECORDS[name], 40, seed=1)
+    assert len(cases) > 25
+    for case in cases:
+        validate(RECORDS[name].function, case.pred, case.target, **case.keywords)
+        for array in (case.pred, case.target, case.keywords.get("weight")):
+            if array is not None and array.dtype.kind == "f":
+                for dtype in set(DTYPES[case.grid]) - {"bfloat16"}:
+                    assert (array.astype(dtype).astype(float) == array).all()
+                if case.grid == "narrow":  # bfloat16: 8 significant bits
+                    mantissa, _ = np.frexp(array)
+                    assert (mantissa * 256 == np.round(mantissa * 256)).all()
+
+
+def test_cases_reach_every_keyword() -> None:
+    cases = draw(registry.losses["dice_loss"], 300, seed=2)
+    used = {name for case in cases for name in case.keywords}
+    assert used == registry.losses["dice_loss"].keywords | {"smooth", "squared"}
+    assert any(case.target.ndim < case.pred.ndim for case in cases)
+    assert any(case.target.dtype.kind == "f" and ((case.target > 0) & (case.target < 1)).any() for case in cases)
+    assert any(not case.target.any() for case in cases)
+    assert any((case.keywords.get("weight") is not None) and (case.keywords["weight"] == 0).any() for case in cases)
+    assert any(case.keywords.get("axis") == () for case in cases)
+    assert any(np.abs(case.pred).max() > 9000 for case in cases)
+    assert {case.keywords.get("reduction", "mean") for case in cases} == {"mean", "sum", "none"}
+
+
+def test_the_same_seed_gives_the_same_cases() -> None:
+    record = registry.losses["focal_loss"]
+    keys = [[case.key for case in draw(record, 20, seed)] for seed in (3, 3, 4)]
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_tolerance() -> None:
+    one = mp.mpf(1)
+    assert excess(1.0, one, mp.mpf(1), "float64", gradient=False) == 0
+    assert excess(1 + 2.0**-52, one, mp.mpf(1), "float64", gradient=False) == 1
+    assert excess(1 + 2.0**-51, one, mp.mpf(1), "float64", gradient=False) > 1
+    assert excess(1 + 2.0**-51, one, mp.mpf(1), "float64", gradient=True) <= 1
+    assert excess(1 + 2.0**-51, one, mp.mpf(1), "float32", gradient=False) < 1e-8
+    assert excess(1 + 2.0**-11, one, mp.mpf(1), "float16", gradient=True) <= 1
+    assert excess(1 + 2.0**-10, one, mp.mpf(1), "float16", gradient=True) > 1
+    assert excess(math.inf, mp.inf, mp.nan, "float64", gradient=False) == 0
+    assert excess(-math.inf, mp.inf, mp.nan, "float64", gradient=False) > 1
+    assert excess(1e308, mp.inf, mp.nan, "float64", gradient=False) > 1
+    assert excess(math.nan, one, mp.mpf(1), "float64", gradient=False) > 1
+    assert excess(math.nan, mp.nan, mp.mpf(0), "float64", gradient=False) == 0
+    assert excess(0.0, mp.nan, mp.mpf(0), "float64", gradient=False) > 1
+    assert excess(math.inf, mp.mpf(1e6), mp.mpf(1), "float16", gradient=True) == 0  # beyond float16's largest
+
+
+def column(**names: str) -> Library:
+    (found,) = [
+        one for one in libraries([names["backend"]], [names["device"]], [names["dtype"]]) if isinstance(one, Library)
+    ]
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(RECORDS))
+@pytest.mark.parametrize("dtype", ["float64", "float16"])
+def test_numpy_conforms(name: str, dtype: str) -> None:
+    (cell,) = run_record(RECORDS[name], [column(backend="numpy", device="cpu", dtype=dtype)], 40, seed=5)
+    assert cell.verdict == "conforms", cell.minimal
+
+
+@pytest.mark.parametrize("name", ["dice_loss", "binary_cross_entropy", "lovasz_softmax_loss", "dice_score"])
+@pytest.mark.parametrize("device", ["CPU_DEVICE", "device1"])
+def test_strict_conforms(name: str, device: str) -> None:
+    (cell,) = run_record(
+        RECORDS[name], [column(backend="array_api_strict", device=device, dtype="float32")], 25, seed=6
+    )
+    assert cell.verdict == "conforms", cell.minimal
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_every_mutant_is_rejected(mutant: Mutant) -> None:
+    assert reject(mutant).verdict == "fails", mutant.why
+
+
+@pytest.mark.parametrize("right", RIGHT, ids=lambda mutant: mutant.name)
+def test_no_right_implementation_is_rejected(right: Mutant) -> None:
+    cell = reject(right)
+    assert cell.verdict == "conforms", cell.minimal
+
+
+def test_there_are_enough_mutants() -> None:
+    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS) >= 40
+    assert len({mutant.of for mutant in MUTANTS}) >= 20
+
+
+def test_facts_are_checked_before_values() -> None:
+    case = Case("dice_loss", np.array([0.5, 0.25]), np.array([1, 0]))
+
+    def outcome(function: Any) -> str:
+        failure = examine(Foreign("x", function), case).failure
+        return "" if failure is None else failure.check
+
+    value, gradient = value_and_grad(registry.losses["dice_loss"].function)(case.pred, case.target)
+    assert outcome(lambda case: (value, gradient)) == ""
+    assert outcome(lambda case: (np.full(2, value), gradient)) == "facts"
+    assert outcome(lambda case: (value, gradient[:1])) == "facts"
+    assert outcome(lambda case: (value * (1 + 1e-12), gradient)) == "value"
+    assert outcome(lambda case: (value, gradient * (1 + 1e-12))) == "gradient"
+    assert outcome(lambda case: (value, gradient * np.nan)) == "gradient"
+    assert outcome(lambda case: 1 / 0) == "runs"
+
+    def careless(case: Case) -> Any:
+        case.pred[0] = 0
+        return value, gradient
+
+    assert outcome(careless) == "facts"
+    assert case.pred[0] == 0.5
+
+
+def test_shrinking_gives_a_small_case_that_runs() -> None:
+    mutant = next(mutant for mutant in MUTANTS if mutant.name == "tversky_swapped")
+    record = registry.losses["tversky_loss"]
+    cell = reject(mutant)
+    assert cell.minimal is not None
+    minimal = shrink(record, mutant.implementation, cell.minimal.case, cell.minimal.failure)
+    assert minimal.case.pred.size <= 4
+    printed: list[Any] = []
+    exec(minimal.case.snippet(), {"print": printed.append})
+    expected = value_and_grad(record.function)(minimal.case.pred, minimal.case.target, **minimal.case.keywords)
+    np.testing.assert_array_equal(printed[0][1], expected[1])
+    assert "got" in minimal.failure.message
+    assert "want" in minimal.failure.message
+
+
+def test_third_parties_conform_in_their_domain() -> None:
+    everyone = third_parties()
+    assert {"sklearn log_loss", "sklearn jaccard_score", "sklearn cohen_kappa_score"} <= {one.label for one in everyone}
+    for name in dict.fromkeys(one.name for one in everyone):
+        for cell in run_record(RECORDS[name], [one for one in everyone if one.name == name], 60, seed=7):
+            assert cell.verdict == "conforms", (cell.label, cell.minimal)
+            assert cell.examples >= 3, cell.label
+
+
+def test_command_writes_reports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = cli.main(
+        ["run", "--backend", "numpy", "--only", "dice_loss", "--only", "dice_score", "--examples", "10",
+         "--json", str(tmp_path / "r.json"), "--html", str(tmp_path / "r.html")]
+    )  # fmt: skip
+    assert code == 0
+    out = capsys.readouterr().out
+    assert "dice_loss" in out
+    assert "6 conform, 0 fail" in out
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert {cell["verdict"] for cell in report["cells"]} == {"conforms"}
+    assert report["versions"]["numpy"] == np.__version__
+    page = (tmp_path / "r.html").read_text()
+    HTMLParser().feed(page)
+    assert "dice_score" in page
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_command_fails_where_something_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def wrong(self: Library, case: Case) -> Any:
+        result = run(self, case)
+        result.value = result.value + 1e-3
+        return result
+
+    run = Library.run
+    monkeypatch.setattr(Library, "run", wrong)
+    assert cli.main(["run", "--backend", "numpy", "--dtype", "float64", "--only", "dice_loss", "--examples", "5"]) == 1
+    out = capsys.readouterr().out
+    assert "fails 'value'" in out
+    assert "from segloss_ref import dice_loss" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--backend", "tensorflow"], "--backend must be one of array_api_strict, cupy, jax"),
+        (["run", "--only", "dise_loss"], "--only must be one of"),
+        (["run", "--backend", "numpy", "--device", "tpu"], "asked for but not to be had: numpy tpu: no tpu device"),
+        (["run", "--backend", "numpy", "--dtype", "int8"], "no column has dtype int8"),
+        (["run", "--examples", "0"], "--examples must be at least 1"),
+        (["run", "--profile", "huge"], "invalid choice"),
+        (["dance"], "invalid choice"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_what_cannot_run_says_so() -> None:
+    absent = {one.label: one.reason for one in libraries() if not isinstance(one, Library)}
+    import importlib.util
+
+    if importlib.util.find_spec("torch") is not None:
+        import torch
+
+        if not torch.cuda.is_available():
+            assert absent["torch cuda"] == "no cuda device"
+            assert "cupy" in absent
+
+
+def test_list(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["list"]) == 0
+    out = capsys.readouterr().out
+    for name in RECORDS:
+        assert name in out
