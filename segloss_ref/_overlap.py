@@ -73,5 +73,6 @@ def raised(xp: Any, x: Any, exponent: float) -> tuple[Any, Any]:
     """(x^g, its derivative) for x >= 0; the infinite slope of g < 1 at 0 is taken as 0."""
     if exponent == 1:
         return x, xp.ones_like(x)
-    safe = xp.where(x == 0, 1.0, x)
-    return x**exponent, xp.where(x == 0, 0.0, exponent * safe ** (exponent - 1))
+    value = x**exponent
+    # x^g/x rather than x^(g-1), since g - 1 is rounded and a tiny x magnifies that.
+    return value, xp.where(x == 0, 0.0, exponent * value / xp.where(x == 0, 1.0, x))

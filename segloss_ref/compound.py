@@ -49,6 +49,7 @@ def _log_dice(r: Region, smooth: SmoothValue) -> Term:
     )
 
     def slope(factor: Any) -> Slope:
+        factor = xp.where(value == xp.inf, 0.0, factor)
         by_total = xp.zeros_like(y) + factor / total
         if in_log_space:
             floor = xp.where(log_agreement == -xp.inf, 0.0, log_agreement)
@@ -177,7 +178,8 @@ def exponential_logarithmic_loss(
     dice_weight (-ln DC)^dice_gamma + cross_weight (1/N) sum of [w_1 y (-ln p)^cross_gamma + w_0 (1-y) (-ln q)^cross_gamma],
     w_l = sqrt(N/n_l), n_l the count of label l in the region; a label that does not occur adds 0. With `class_axis`: the
     mean of the classes' Dice parts, and the true class's cross part. Where an exponent below 1 has an infinite slope, at
-    DC = 1 or p = y, the slope is taken as 0.
+    DC = 1 or p = y, the slope is taken as 0; and where DC is 0 (an empty target without smoothing) the value is infinite
+    and the Dice part's gradient is taken as 0.
 
     Source: Wong, Moradi, Tang, Syeda-Mahmood 2018 (original not read). The survey prints -ln(DC)^gamma for
     (-ln DC)^gamma; see ``docs/errata.md``.

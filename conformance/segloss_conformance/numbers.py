@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import mpmath
 
@@ -121,7 +122,7 @@ def total(terms: Iterable[Number]) -> Number:
     return Number(value, bound, partials)
 
 
-def _function(x: Number, f: _Real, df: _Real, d2f: _Real, ulps: float = ULPS) -> Number:
+def _function(x: Number, f: _Real, df: _Real, d2f: _Real, ulps: Any = ULPS) -> Number:
     """f(x), given f, f' and f'' at x.v."""
     slope, curve = abs(df), abs(d2f)
     slope_bound = (curve * x.e if x.e else _ZERO) + ulps * slope
@@ -172,4 +173,6 @@ def power(x: Number, exponent: float) -> Number:
         return Number(_ZERO, _ZERO if g < 1 else x.e, {key: (_ZERO, _ZERO) for key in x.d})
     if mp.isinf(x.v):
         return _function(x, mp.inf, mp.inf if g > 1 else _ZERO, _ZERO)
-    return _function(x, x.v**g, g * x.v ** (g - 1), g * (g - 1) * x.v ** (g - 2))
+    # An exponent such as 0.3 may have to be rounded, which a tiny x magnifies.
+    rounded = 0 if g * 1024 == int(g * 1024) else abs(g * mp.log(x.v))
+    return _function(x, x.v**g, g * x.v ** (g - 1), g * (g - 1) * x.v ** (g - 2), ULPS + rounded)
