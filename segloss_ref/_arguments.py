@@ -157,7 +157,7 @@ def without_weight(xp: Any, array: Array, weight: Array, filler: Any) -> Array:
     return array if weight is None else xp.where(weight == 0, filler, array)
 
 
-def check_class_weight(owner: str, class_weight: object, classes: int | None) -> None:
+def check_class_weight(owner: str, class_weight: Any, classes: int | None) -> None:
     """A sequence or array of one finite factor >= 0 a class; the values of arrays are looked at elsewhere."""
     if class_weight is None:
         return

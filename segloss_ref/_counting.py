@@ -8,7 +8,7 @@ from numbers import Real
 from typing import Any, Literal, TypedDict
 
 from . import _arguments as arguments
-from ._backend import Array, Backend
+from ._backend import Array
 from .registry import MetricRecord
 
 __all__ = ["Confusion", "Counting", "MetricReduction", "check_masks", "count_masks", "finish"]
@@ -138,9 +138,11 @@ def count_masks(
     ndim = max(pred.ndim + pred_is_map, target.ndim + target_is_map)
     class_axis = arguments.normal_class_axis(owner, setting.class_axis, ndim)
     whole = target if pred_is_map else pred
+    shape: tuple[int, ...]
+    classes: int | None
     if pred_is_map and target_is_map:
-        classes = setting.num_classes
-        pixels = tuple(pred.shape)
+        classes = setting.num_classes or 0
+        pixels: tuple[int, ...] = tuple(pred.shape)
         shape = (*pixels[:class_axis], classes, *pixels[class_axis:])
     else:
         shape = tuple(whole.shape)

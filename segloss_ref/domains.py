@@ -117,7 +117,7 @@ class Smooth:
         pair = value if isinstance(value, tuple | list) else (value, value)
         if len(pair) != 2 or not all(_is_real(part) for part in pair):
             raise TypeError(f"{owner}: {name} must be {self}, got {value!r}")
-        numerator, denominator = (float(part) for part in pair)
+        numerator, denominator = (float(part) for part in pair)  # pyright: ignore[reportArgumentType]
         if not 0 <= numerator <= denominator < math.inf:
             raise ValueError(f"{owner}: {name} must be {self}, got {value!r}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar, Unpack
 
-from ._engine import Classes, Common, Kernel, Pixels
+from ._engine import Common, Kernel, Pixels
 from ._probability import Slope
 from ._region import Region, Term
 from .domains import Choice

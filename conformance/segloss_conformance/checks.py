@@ -55,9 +55,9 @@ def examine(implementation: Implementation, case: Case) -> Outcome:
     try:
         result = implementation.run(case)
     except Exception as problem:  # whatever it raises is its failure, and its last line says where
-        place = traceback.extract_tb(problem.__traceback__)[-1]
+        frame = traceback.extract_tb(problem.__traceback__)[-1]
         return Outcome(
-            Failure("runs", f"{type(problem).__name__}: {problem} ({place.name}, line {place.lineno})"), 9e99
+            Failure("runs", f"{type(problem).__name__}: {problem} ({frame.name}, line {frame.lineno})"), 9e99
         )
     if result.faults:
         return Outcome(Failure("facts", "; ".join(result.faults)))

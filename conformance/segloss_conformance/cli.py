@@ -47,11 +47,11 @@ def _run(options: argparse.Namespace) -> int:
     from segloss_ref import registry
 
     from . import report as reports
-    from .implementations import Absent, Library, libraries
+    from .implementations import Absent, Implementation, Library, libraries
     from .run import PROFILES, run_record
     from .third_party import third_parties
 
-    records = {**registry.losses, **registry.metrics}
+    records: dict[str, registry.LossRecord | registry.MetricRecord] = {**registry.losses, **registry.metrics}
     for name in options.only or []:
         if name not in records:
             return _fail(f"--only must be one of {', '.join(records)}, got {name!r}")
@@ -83,7 +83,7 @@ def _run(options: argparse.Namespace) -> int:
         for name, record in chosen.items():
             progress.update(task, description=name)
             mine = [one for one in others if one.name == name]
-            everyone = [*columns, *mine]
+            everyone: list[Implementation] = [*columns, *mine]
             cells = run_record(record, everyone, examples, options.seed)
             report.cells += cells[: len(columns)]
             report.others += cells[len(columns) :]
@@ -115,7 +115,8 @@ def _list() -> int:
 
     from .implementations import Absent, libraries
 
-    for record in (*registry.losses.values(), *registry.metrics.values()):
+    records: list[registry.LossRecord | registry.MetricRecord] = [*registry.losses.values(), *registry.metrics.values()]
+    for record in records:
         print(f"{record.family:13} {record.name:30} {record.citation}")
     for column in libraries():
         print(f"{'backend':13} {column.label}" + (f": {column.reason}" if isinstance(column, Absent) else ""))

@@ -38,20 +38,25 @@ class Implementation(Protocol):
     @property
     def label(self) -> str:
         """The name of its column."""
+        ...
 
     @property
     def dtype(self) -> str:
         """The dtype of the arrays that it is given."""
+        ...
 
     @property
     def metric_dtype(self) -> str:
         """The dtype in which it counts."""
+        ...
 
     def fit(self, case: Case) -> Case | None:
         """The case, or its like in the implementation's own domain; None where there is none."""
+        ...
 
     def run(self, case: Case) -> Result:
         """Its answer."""
+        ...
 
 
 @dataclass(frozen=True)

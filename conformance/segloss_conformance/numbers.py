@@ -38,7 +38,8 @@ mp.dps = 60
 ULPS = 4
 """Units in the last place that exp, log and powers are granted."""
 
-_Real = mpmath.ctx_mp_python.mpf
+_Real = Any
+"""mpmath's mpf, which has no type stubs."""
 _ZERO = mp.mpf(0)
 
 
@@ -170,7 +171,7 @@ def power(x: Number, exponent: float) -> Number:
     if g == 1:
         return x
     if x.v == 0:
-        return Number(_ZERO, _ZERO if g < 1 else x.e, {key: (_ZERO, _ZERO) for key in x.d})
+        return Number(_ZERO, _ZERO if g < 1 else x.e, dict.fromkeys(x.d, (_ZERO, _ZERO)))
     if mp.isinf(x.v):
         return _function(x, mp.inf, mp.inf if g > 1 else _ZERO, _ZERO)
     # An exponent such as 0.3 may have to be rounded, which a tiny x magnifies.

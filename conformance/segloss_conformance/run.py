@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from hypothesis import HealthCheck, Phase, find, given, settings
@@ -20,6 +20,7 @@ from .strategies import cases
 
 __all__ = ["PROFILES", "Cell", "Minimal", "draw", "run_record", "shrink"]
 
+_ALL_HEALTH_CHECKS = tuple(getattr(HealthCheck, name) for name in ("too_slow", "data_too_large", "filter_too_much"))
 PROFILES = {"quick": 25, "standard": 100, "deep": 1000}
 """Cases drawn for each loss and metric."""
 
@@ -62,7 +63,7 @@ def draw(record: LossRecord | MetricRecord, examples: int, seed: int) -> list[Ca
     @hypothesis_seed(seed)
     @settings(
         max_examples=examples, database=None, deadline=None, phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=_ALL_HEALTH_CHECKS,
     )  # fmt: skip
     @given(cases(record))
     def collect(case: Case) -> None:
@@ -90,12 +91,10 @@ def shrink(
         return True
 
     with_budget = settings(
-        max_examples=budget, database=None, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+        max_examples=budget, database=None, deadline=None, derandomize=True, suppress_health_check=_ALL_HEALTH_CHECKS
     )
-    try:
+    with suppress(NoSuchExample):
         find(cases(record), fails, settings=with_budget)
-    except NoSuchExample:
-        pass
     return best
 
 

@@ -81,7 +81,11 @@ def _(domain: domains.LabelWeights, name: str) -> st.SearchStrategy[Any]:
 
 @st.composite
 def _shape(draw: Draw) -> tuple[int, ...]:
-    return draw(st.sampled_from([(4,), (1,), (2, 3), (3, 3), (4, 4), (2, 2, 2), (2, 1, 5), (1, 2, 2, 2), (2, 7)]))
+    shapes: list[tuple[int, ...]] = [
+        (4,), (1,), (2, 3), (3, 3), (4, 4), (2, 2, 2), (2, 1, 5), (1, 2, 2, 2), (2, 7)
+    ]  # fmt: skip
+    shape: tuple[int, ...] = draw(st.sampled_from(shapes))
+    return shape
 
 
 def _disc(shape: tuple[int, ...]) -> Any:
@@ -197,13 +201,14 @@ def loss_cases(draw: Draw, record: LossRecord) -> Case:
     with_classes = record.needs_class_axis or (
         "class_axis" in record.keywords and record.categorical and draw(st.booleans())
     )
-    class_axis, classes = None, 0
+    class_axis: int | None = None
+    classes = 0
     if with_classes:
         pixels = draw(st.sampled_from([(3,), (1,), (2, 2), (2, 3), (2, 1, 2)]))
         classes = draw(st.sampled_from([2, 3, 3, 4, 1]))
         class_axis = draw(st.integers(0, len(pixels)))
         shape = (*pixels[:class_axis], classes, *pixels[class_axis:])
-        keywords["class_axis"] = draw(st.sampled_from([class_axis, class_axis - len(shape)]))
+        keywords["class_axis"] = class_axis - draw(st.sampled_from([0, len(shape)]))
     else:
         pixels = shape
 
@@ -214,7 +219,7 @@ def loss_cases(draw: Draw, record: LossRecord) -> Case:
     target: Any
     if with_classes and form in ("labels", "hard"):
         labels = np.array(draw(st.lists(st.integers(0, classes - 1), min_size=size, max_size=size))).reshape(pixels)
-        hot = np.stack([labels == c for c in range(classes)], axis=class_axis)
+        hot = np.stack([labels == c for c in range(classes)], axis=class_axis or 0)
         target = labels if form == "labels" else hot.astype(draw(st.sampled_from([bool, np.int64, np.float64])))
     elif form == "soft" and not record.hard_target:
         pool = st.sampled_from([0.0, 1.0, 0.5, 0.25, 0.75])

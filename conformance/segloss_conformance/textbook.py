@@ -293,7 +293,7 @@ def _tversky_loss(region: Region, c: int, fp_weight: float = 0.5, fn_weight: flo
 def _focal_tversky_loss(
     region: Region, c: int, fp_weight: float = 0.3, fn_weight: float = 0.7, gamma: float = 0.75, smooth: Any = 1e-5
 ) -> Number:
-    s_n, s_d = _smooth(smooth)
+    _, s_d = _smooth(smooth)
     tp = _sum(region, c, lambda a: a.p * a.y)
     miss = constant(fp_weight) * _sum(region, c, lambda a: a.p * a.x) + constant(fn_weight) * _sum(
         region, c, lambda a: a.q * a.y
@@ -333,7 +333,7 @@ def _generalized_dice_loss(region: Region, k: Problem, weight_type: str = "squar
     s_n, s_d = _smooth(smooth)
     classes = range(k.classes or 1)
     sizes = [_sum(region, c, lambda a: a.y) for c in classes]
-    raw = []
+    raw: list[Number | None] = []
     for size in sizes:
         if weight_type == "uniform":
             raw.append(ONE)
@@ -374,7 +374,7 @@ def _exponential_logarithmic_loss(
     classes = range(k.classes or 1)
 
     def minus_log_dice(c: int) -> Number:
-        s_n, s_d = _smooth(smooth)
+        s_n, _ = _smooth(smooth)
         tp = _sum(region, c, lambda a: a.p * a.y)
         errors = _sum(region, c, lambda a: a.p * a.x) + _sum(region, c, lambda a: a.q * a.y)
         above = TWO * tp + s_n
@@ -408,10 +408,6 @@ def _exponential_logarithmic_loss(
             region, lambda pixel: total(w[c] * pixel[c].y * power(-pixel[c].log_p, cross_gamma) for c in classes)
         )
     return constant(dice_weight) * dice + constant(cross_weight) * cross
-
-
-class _Kink(Exception):
-    """Raised nowhere; kinks are reported by `_lovasz` through its list."""
 
 
 def _jaccard_of_mistakes(members: Sequence[tuple[float, float]], everything: Sequence[tuple[float, float]]) -> Fraction:

@@ -105,8 +105,7 @@ def _torch_binary(name: str, weight: bool = False) -> Callable[[Case], Any]:
             {"pos_weight": torch.tensor(float(case.keywords.get("beta", 1.0)), dtype=torch.float64)} if weight else {}
         )
         value = getattr(functional, name)(pred, target, **more)
-        value.backward()
-        return value.item(), pred.grad.numpy()
+        return value.item(), torch.autograd.grad(value, pred)[0].numpy()
 
     return call
 
@@ -122,8 +121,7 @@ def _torch_cross_entropy(case: Case) -> Any:
     if _has_axis(case) and target.ndim > 1:
         target = torch.movedim(target, axis, 1)
     value = functional.cross_entropy(moved, target, ignore_index=case.keywords.get("ignore_index", -100))
-    value.backward()
-    return value.item(), pred.grad.numpy()  # type: ignore[union-attr]
+    return value.item(), torch.autograd.grad(value, pred)[0].numpy()
 
 
 def _has_axis(case: Case) -> bool:
@@ -142,8 +140,7 @@ def _weighted_cross_entropy(case: Case) -> Any:
     value = (
         functional.cross_entropy(torch.movedim(pred, axis, 1), target, weight=weight, reduction="sum") / target.numel()
     )
-    value.backward()
-    return value.item(), pred.grad.numpy()  # type: ignore[union-attr]
+    return value.item(), torch.autograd.grad(value, pred)[0].numpy()
 
 
 def _sklearn_loss(case: Case) -> Any:
