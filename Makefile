@@ -23,7 +23,7 @@ $(READY): pyproject.toml constraints.txt
 	  { echo "segloss-ref needs Python 3.11 or later; say which with: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	@# torch first and by itself, so that no other package pulls a larger build of it. Without it, its rows say "not run".
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch || \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$(grep '^torch==' constraints.txt) || \
 	  echo "torch could not be installed: its rows will say 'not run'"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
