@@ -44,7 +44,7 @@ lint: $(READY)
 
 types: $(READY)
 	$(BIN)/mypy
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 quickstart: $(READY)
 	$(BIN)/python examples/quickstart.py
