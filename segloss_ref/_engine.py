@@ -191,7 +191,7 @@ class Call:
         if region.weight is not None and not term.weighted:
             slope = slope.scaled(region.weight)
         total = region.prob.pull(slope)
-        return result, xp.zeros_like(pred) if total is None else xp.astype(total, pred.dtype)
+        return result, xp.zeros_like(pred) if total is None else xp.astype(total, pred.dtype, copy=False)
 
     def spread(self, xp: Any, cotangent: Array, shape: tuple[int, ...]) -> Array:
         """A number for every returned value, reshaped so that it broadcasts to the pixels it stands for."""
@@ -259,11 +259,11 @@ class Call:
                 arguments.check_labels_values(name, "target", xp, labels, cast(int, classes), weight)
             y = xp.astype(arguments.one_hot(backend, xp, labels, cast(int, classes), cast(int, class_axis)), dtype)
         else:
-            y = xp.astype(target, dtype)
+            y = xp.astype(target, dtype, copy=False)
             if checked:
                 hard = self.kernel.hard_target or not arguments.is_real(xp, target)
                 arguments.check_unit_values(name, "target", xp, y, weight, hard)
-        wide = xp.astype(pred, dtype)
+        wide = xp.astype(pred, dtype, copy=False)  # nothing below writes into an array
         if checked and self.from_logits:
             arguments.check_mask_values(name, "pred", xp, wide, weight)
         elif checked:

@@ -7,7 +7,7 @@ pass through outer functions, so that a compound loss reads as its formula and i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ._backend import Array
@@ -53,6 +53,14 @@ class Region:
     class_axis: int | None
     pixels: int
     """The number of pixels of a region."""
+    cache: dict[str, Array] = field(default_factory=dict)
+
+    @property
+    def rest(self) -> Array:
+        """1 - y."""
+        if "rest" not in self.cache:
+            self.cache["rest"] = 1 - self.y
+        return self.cache["rest"]
 
     def sum(self, x: Array) -> Array:
         """Weighted sum over each region, for every class."""

@@ -1,4 +1,4 @@
-"""One implementation, one case: does it mean the same? The facts first, then the value, then the gradient."""
+"""One implementation, one case: does it mean the same? The facts first, then the value, the gradient, the laws."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from .case import Case
-from .implementations import Implementation
+from .implementations import Implementation, Library
+from .laws import LAWS, broken
 from .tolerance import excess, wide_dtype
 
 __all__ = ["CHECKS", "Failure", "Outcome", "examine"]
 
-CHECKS = ("runs", "facts", "value", "gradient")
+CHECKS = ("runs", "facts", "value", "gradient", "laws")
 
 
 @dataclass(frozen=True)
@@ -86,4 +87,9 @@ def examine(implementation: Implementation, case: Case) -> Outcome:
         for name, gradient in result.gradients.items():
             if np.isnan(np.asarray(gradient, dtype=np.float64)).any():
                 return Outcome(Failure("gradient", f"gradient ({name}) is nan for finite logits"), share, 9e99)
+    if isinstance(implementation, Library) and dtype == "float64" and implementation.stride == 1:
+        for law in LAWS:
+            complaint = broken(law, case, implementation.value, dtype)
+            if complaint is not None:
+                return Outcome(Failure("laws", complaint), share, worst)
     return Outcome(None, share, worst)

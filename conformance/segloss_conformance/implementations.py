@@ -132,6 +132,12 @@ class Library:
                 result.faults.append(f"the call changed its argument {name}")
         return result
 
+    def value(self, case: Case) -> Any:
+        """The value alone."""
+        keywords = {k: self._array(v) if isinstance(v, np.ndarray) else v for k, v in case.keywords.items()}
+        function = (registry.losses if case.is_loss else registry.metrics)[case.name].function
+        return self.backend.to_numpy(function(self._array(case.pred), self._array(case.target), **keywords))
+
     @property
     def metric_dtype(self) -> str:
         """float64 wherever the library has it."""

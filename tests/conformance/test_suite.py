@@ -15,6 +15,7 @@ from segloss_conformance import cli
 from segloss_conformance.case import DTYPES, Case
 from segloss_conformance.checks import examine
 from segloss_conformance.implementations import Foreign, Library, libraries
+from segloss_conformance.laws import LAWS, broken
 from segloss_conformance.mutants import MUTANTS, RIGHT, Mutant, reject
 from segloss_conformance.numbers import mp
 from segloss_conformance.run import draw, run_record, shrink
@@ -232,3 +233,32 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     for name in RECORDS:
         assert name in out
+
+
+def test_laws_hold_move_their_cases_and_can_be_broken() -> None:
+    """The library keeps every law; something that depends on the order of pixels, on names and on scale breaks each."""
+    numpy64 = column(backend="numpy", device="cpu", dtype="float64")
+
+    def crooked(case: Case) -> Any:
+        order = np.arange(1, case.pred.size + 1) * 0.37
+        bias = float((case.pred.ravel() * order).sum() + sum(map(ord, case.name + case.keywords.get("reduction", ""))))
+        weight = case.keywords.get("weight")
+        return np.asarray(numpy64.value(case)) + 0.01 * np.sin(bias + (0 if weight is None else np.sum(weight)))
+
+    spoken = dict.fromkeys((law.name for law in LAWS), 0)
+    moved, caught = dict(spoken), dict(spoken)
+    for record in RECORDS.values():
+        for case in draw(record, 120, seed=8):
+            for law in LAWS:
+                partner = law.partner(case)
+                if partner is None:
+                    continue
+                spoken[law.name] += 1
+                moved[law.name] += partner.key != case.key
+                if spoken[law.name] <= 40:
+                    assert broken(law, case, numpy64.value, "float64") is None
+                    caught[law.name] += broken(law, case, crooked, "float64") is not None
+    for law in LAWS:
+        assert spoken[law.name] > 0, law.name
+        assert moved[law.name] >= 0.2 * spoken[law.name], law.name
+        assert caught[law.name] > 0, law.name

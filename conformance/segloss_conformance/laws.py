@@ -1,0 +1,272 @@
+"""Laws: relations between an implementation's own answers, which need no textbook to be believed.
+
+A law turns a case into another one and says how the two values are related. It calls the implementation alone. Values may
+differ by a multiple of the case's error bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from segloss_ref import registry
+
+from .case import Case
+from .numbers import mp
+from .tolerance import excess
+
+__all__ = ["LAWS", "Law", "broken"]
+
+Value = Callable[[Case], Any]
+SLACK = 16
+"""The partner may have twice the pixels and logits shifted by 8, and both values err."""
+
+
+@dataclass(frozen=True)
+class Law:
+    """`partner(case)` is the related case, or None where the law does not speak; `relate` maps its value to case's."""
+
+    name: str
+    partner: Callable[[Case], Case | None]
+    relate: Callable[[Case, Any], Any] = lambda case, value: value
+
+
+LAWS: list[Law] = []
+
+_PIXELWISE = {"binary_cross_entropy", "weighted_cross_entropy", "focal_loss"}
+_SMOOTH = {name for name, record in registry.losses.items() if "smooth" in record.parameters}
+
+
+def _changed(case: Case, name: str | None = None, pred: Any = None, target: Any = None, **keywords: Any) -> Case:
+    """The case with some of it replaced; a keyword of None is dropped."""
+    kept = {key: value for key, value in (case.keywords | keywords).items() if value is not None}
+    return Case(
+        name or case.name,
+        case.pred if pred is None else pred,
+        case.target if target is None else target,
+        kept,
+        case.grid,
+        case.is_loss,
+    )
+
+
+def _axes(case: Case) -> tuple[int | None, list[int], int]:
+    """(class axis, region axes, number of dimensions with the class axis)."""
+    both_maps = "num_classes" in case.keywords
+    ndim = max(case.pred.ndim, case.target.ndim) + both_maps
+    class_axis = case.keywords.get("class_axis")
+    class_axis = None if class_axis is None else class_axis % ndim
+    axis = case.keywords.get("axis")
+    if axis is None:
+        return class_axis, [one for one in range(ndim) if one != class_axis], ndim
+    return class_axis, [one % ndim for one in (axis if isinstance(axis, tuple) else (axis,))], ndim
+
+
+def _along(case: Case, change: Callable[[Any, int], Any]) -> Case | None:
+    """Apply `change(array, axis)` to prediction, target and weight along the last region axis."""
+    class_axis, axes, ndim = _axes(case)
+    if not axes:
+        return None
+    axis = axes[-1]
+
+    def apply(array: Any) -> Any:
+        without_classes = array.ndim == ndim - 1
+        place = axis - 1 if without_classes and class_axis is not None and class_axis < axis else axis
+        return change(array, place)
+
+    weight = case.keywords.get("weight")
+    if weight is not None:
+        pixels = ndim - (class_axis is not None)
+        shape = list(case.target.shape if case.target.ndim == pixels else case.pred.shape)
+        if len(shape) > pixels and class_axis is not None:
+            del shape[class_axis]
+        weight = np.broadcast_to(weight, shape)
+        place = axis - 1 if class_axis is not None and class_axis < axis else axis
+        weight = change(weight, place)
+    return _changed(case, pred=apply(case.pred), target=apply(case.target), weight=weight)
+
+
+def _flipped(case: Case) -> Case | None:
+    return _along(case, lambda array, axis: np.flip(array, axis).copy())
+
+
+def _doubled(case: Case) -> Case | None:
+    doubled = _along(case, lambda array, axis: np.concatenate([array, array], axis))
+    if doubled is None or case.name not in _SMOOTH:
+        return doubled
+    smooth = case.keywords.get("smooth", registry.losses[case.name].parameters["smooth"].default)
+    if case.name == "generalized_dice_loss" and (case.keywords.get("weight_type") != "uniform"):
+        return None  # its weights are relative to the smallest class, which the count of pixels does not change
+    return _changed(doubled, smooth=(2 * smooth[0], 2 * smooth[1]) if isinstance(smooth, tuple) else 2 * smooth)
+
+
+def _padded(case: Case) -> Case | None:
+    """One more pixel, of weight 0."""
+    _, axes, _ = _axes(case)
+    if case.is_loss or not axes or "weight" in case.keywords:
+        return None
+    class_axis, axes, ndim = _axes(case)
+    shape = list(case.pred.shape if case.pred.ndim >= case.target.ndim else case.target.shape)
+    if class_axis is not None and len(shape) == ndim:
+        del shape[class_axis]
+    weighted = _changed(case, weight=np.ones(shape))
+    more = _along(weighted, lambda array, axis: np.concatenate([array, np.take(array, [0], axis)], axis))
+    assert more is not None
+    place = axes[-1] - 1 if class_axis is not None and class_axis < axes[-1] else axes[-1]
+    np.moveaxis(more.keywords["weight"], place, 0)[-1] = 0.0
+    return more
+
+
+def _heavier(case: Case) -> Case | None:
+    """All weights doubled; smoothing with them."""
+    if "weight" not in case.keywords or (case.is_loss and case.name not in _PIXELWISE):
+        return None
+    return _changed(case, weight=2 * case.keywords["weight"])
+
+
+def _relabelled(case: Case) -> Case | None:
+    """Classes in reverse order."""
+    class_axis, _, _ = _axes(case)
+    if class_axis is None or not case.is_loss or case.target.ndim < case.pred.ndim:
+        return None
+    keywords: dict[str, Any] = {}
+    for name in ("class_weight", "label_weights"):
+        if case.keywords.get(name) is not None:
+            keywords[name] = tuple(reversed(case.keywords[name]))
+    flip = [np.flip(array, class_axis).copy() for array in (case.pred, case.target)]
+    return _changed(case, pred=flip[0], target=flip[1], **keywords)
+
+
+def _unrelabelled(case: Case, value: Any) -> Any:
+    class_axis, axes, _ = _axes(case)
+    if not registry.losses[case.name].per_class or case.keywords.get("reduction") != "none":
+        return value
+    place = sum(one not in axes for one in range(class_axis or 0))
+    return np.flip(value, place)
+
+
+def _inverted(case: Case) -> Case | None:
+    """Foreground and background change places."""
+    if not case.keywords.get("from_logits") or "class_axis" in case.keywords or "ignore_index" in case.keywords:
+        return None
+    if case.name not in ("binary_cross_entropy", "focal_loss") or case.target.dtype == bool:
+        return None
+    alpha = case.keywords.get("alpha")
+    return _changed(case, pred=-case.pred, target=1 - case.target, alpha=None if alpha is None else 1 - alpha)
+
+
+def _shifted(case: Case) -> Case | None:
+    """A constant on all classes' logits changes nothing."""
+    if not case.keywords.get("from_logits") or "class_axis" not in case.keywords or case.grid != "narrow":
+        return None
+    return _changed(case, pred=case.pred + 8.0)
+
+
+def _as_dice(case: Case) -> Case | None:
+    """Tversky with both weights 1/2 is Dice with twice the smoothing."""
+    if case.name != "tversky_loss" or {case.keywords.get(k, 0.5) for k in ("fp_weight", "fn_weight")} != {0.5}:
+        return None
+    smooth = case.keywords.get("smooth", 1e-5)
+    doubled = tuple(2 * part for part in smooth) if isinstance(smooth, tuple) else 2 * smooth
+    return _changed(case, "dice_loss", fp_weight=None, fn_weight=None, smooth=doubled)
+
+
+def _as_jaccard(case: Case) -> Case | None:
+    """Tversky with both weights 1 is Jaccard."""
+    if case.name != "tversky_loss" or {case.keywords.get(k, 0.5) for k in ("fp_weight", "fn_weight")} != {1.0}:
+        return None
+    return _changed(case, "jaccard_loss", fp_weight=None, fn_weight=None)
+
+
+def _as_tversky(case: Case) -> Case | None:
+    """Focal Tversky with exponent 1 is Tversky."""
+    if case.name != "focal_tversky_loss" or case.keywords.get("gamma") != 1.0:
+        return None
+    weights = {"fp_weight": 0.3, "fn_weight": 0.7} | {
+        k: case.keywords[k] for k in case.keywords if k.endswith("_weight")
+    }
+    weights.pop("class_weight", None)
+    return _changed(case, "tversky_loss", gamma=None, **weights)
+
+
+def _as_cross_entropy(case: Case) -> Case | None:
+    """Focal with exponent 0 and no alpha is cross-entropy."""
+    if case.name != "focal_loss" or case.keywords.get("gamma") != 0.0 or case.keywords.get("alpha") is not None:
+        return None
+    return _changed(case, "binary_cross_entropy", gamma=None, alpha=None)
+
+
+_SYMMETRIC = {"dice_score", "jaccard_index", "accuracy", "matthews_correlation", "cohen_kappa"}
+_MIRROR = {"sensitivity": "precision", "precision": "sensitivity"}
+
+
+def _swapped(case: Case) -> Case | None:
+    """Two masks change places."""
+    if case.is_loss or case.keywords.keys() & {"class_axis", "ignore_index", "threshold"}:
+        return None
+    if case.name not in _SYMMETRIC and case.name not in _MIRROR:
+        return None
+    return _changed(case, _MIRROR.get(case.name, case.name), pred=case.target, target=case.pred)
+
+
+def _negative(case: Case) -> Case | None:
+    """Both masks inverted: what held of the foreground holds of the background."""
+    names = {"sensitivity": "specificity", "specificity": "sensitivity", "precision": "negative_predictive_value"}
+    names |= {name: name for name in ("accuracy", "balanced_accuracy", "matthews_correlation", "cohen_kappa")}
+    names["negative_predictive_value"] = "precision"
+    if case.name not in names or case.keywords.keys() & {"class_axis", "ignore_index", "threshold"}:
+        return None
+    pred, target = case.pred > 0.5, case.target > 0.5
+    return _changed(case, names[case.name], pred=~pred, target=~target)
+
+
+def _unreduced(case: Case) -> Case | None:
+    """The sum is that of the values."""
+    return _changed(case, reduction="none") if case.keywords.get("reduction") == "sum" else None
+
+
+def _dice_of(case: Case) -> Case | None:
+    """Intersection over union is D/(2 - D)."""
+    if case.name != "jaccard_index" or case.keywords.get("reduction", "none") != "none" or "undefined" in case.keywords:
+        return None
+    return _changed(case, "dice_score")
+
+
+LAWS += [
+    Law("flipping a region changes nothing", _flipped),
+    Law("every pixel twice (and smoothing twice) changes nothing", _doubled),
+    Law("a pixel of weight 0 changes nothing", _padded),
+    Law("weights twice as heavy change nothing", _heavier),
+    Law("classes may be renamed", _relabelled, _unrelabelled),
+    Law("foreground and background are alike", _inverted),
+    Law("a constant on all logits changes nothing", _shifted),
+    Law("Tversky(1/2, 1/2, s) is Dice(2 s)", _as_dice),
+    Law("Tversky(1, 1) is Jaccard", _as_jaccard),
+    Law("focal Tversky(1) is Tversky", _as_tversky),
+    Law("focal(0) is the cross-entropy", _as_cross_entropy),
+    Law("masks may change places", _swapped),
+    Law("inverted masks score alike", _negative),
+    Law("the sum is the sum of the values", _unreduced, lambda case, value: np.sum(value)),
+    Law("IoU is D/(2 - D)", _dice_of, lambda case, value: value / (2 - value)),
+]
+
+
+def broken(law: Law, case: Case, value: Value, dtype: str) -> str | None:
+    """What the law finds wrong with `value`, an implementation, on this case; None where it holds or does not speak."""
+    partner = law.partner(case)
+    if partner is None:
+        return None
+    here = np.asarray(value(case), dtype=np.float64)
+    there = np.asarray(law.relate(case, np.asarray(value(partner), dtype=np.float64)))
+    if here.shape != there.shape:
+        return f"law '{law.name}': shape {here.shape} against {there.shape}"
+    bounds = [n.e for n in case.answer.value if mp.isfinite(n.e)]
+    bound = SLACK * max(bounds, default=mp.mpf(0))
+    for a, b in zip(here.ravel(), there.ravel(), strict=True):
+        allowed = bound + 8 * abs(b) if np.isfinite(b) else bound
+        if excess(float(a), mp.mpf(float(b)), allowed, dtype, gradient=False) > 1:
+            return f"law '{law.name}': {float(a)!r} against {float(b)!r}"
+    return None
