@@ -69,6 +69,18 @@ class Backend:
         shifted = x - xp.max(x, axis=axis, keepdims=True)
         return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
 
+    def blend(self, start: Array, end: Array, share: Array) -> Array:
+        """start (1 - share) + end share: `start` and `end` themselves where the share is 0 and 1."""
+        return start * (1 - share) + end * share
+
+    def product(self, a: Array, b: Array, c: Array) -> Array:
+        """a b c."""
+        return a * b * c
+
+    def sum_of_products(self, a: Array, b: Array, axes: tuple[int, ...]) -> Array:
+        """The sum of a b over `axes`, which keep size 1."""
+        return self.namespace(a).sum(a * b, axis=axes, keepdims=True)
+
     # What the conformance suite asks of a backend. -----------------------------------------------------------------
 
     def devices(self) -> tuple[str, ...]:

@@ -37,8 +37,8 @@ def overlap(
     """
     above, below = smooth_pair(smooth)
     p, q, y = r.prob.p, r.prob.q, r.y
-    agreement = hits * r.sum(p * y)
-    disagreement = fp_weight * r.sum(p * r.rest) + fn_weight * r.sum(q * y)
+    agreement = hits * r.sum_of_products(p, y)
+    disagreement = fp_weight * r.sum_of_products(p, 1 - y) + fn_weight * r.sum_of_products(q, y)
     if pool:
         agreement = r.xp.sum(agreement, axis=r.class_axis, keepdims=True)
         disagreement = r.xp.sum(disagreement, axis=r.class_axis, keepdims=True)
@@ -48,7 +48,7 @@ def overlap(
     def slope(factor: Any) -> Slope:
         by_d = factor * r.ratio(r.ratio(agreement, total), total)
         by_a = factor * r.ratio(r.ratio(disagreement, total), total)
-        return Slope(p=(by_d * fp_weight) * r.rest - (by_d * fn_weight + by_a * hits) * y)
+        return Slope(p=r.prob.backend.blend(by_d * fp_weight, -(by_d * fn_weight + by_a * hits), y))
 
     return Overlap(Term(r.ratio(disagreement, total), slope), agreement, disagreement)
 
@@ -57,7 +57,7 @@ def squared_overlap(r: Region, hits: float, smooth: float | tuple[float, float])
     """a = hits TP + s_n, d = sum (p-y)^2 + s_d - s_n: what squares in the denominator of Dice and Jaccard come to."""
     above, below = smooth_pair(smooth)
     p, q, y = r.prob.p, r.prob.q, r.y
-    error = p * r.rest - q * y
+    error = r.prob.backend.blend(p, -q, y)
     agreement, disagreement = hits * r.sum(p * y) + above, r.sum(error * error) + (below - above)
     total = agreement + disagreement
 

@@ -175,30 +175,24 @@ class Sigmoid(Probability):
     def pull(self, slope: Slope) -> Array:
         """d/dz: dp = pq dz, dlog p = q dz, dlog q = -p dz."""
         total = slope.pred
-        up = _add(slope.log_p, None if slope.p is None else self.p * slope.p)
-        if up is not None:
-            total = _add(total, self.q * up)
+        if slope.p is not None:
+            total = _add(total, self.backend.product(self.p, self.q, slope.p))
+        if slope.log_p is not None:
+            total = _add(total, self.q * slope.log_p)
         if slope.log_q is not None:
             total = _add(total, -self.p * slope.log_q)
         return total
 
     def binary_cross_entropy(self, y: Array) -> tuple[Array, Callable[[], Slope]]:
-        """t |z| + log(1 + e^-|z|) and its slope sign(z) (t - sigmoid(-|z|)), t the target's share against the sign of z.
+        """(1-y) max(z, 0) + y max(-z, 0) + log(1 + e^-|z|), and its slope (1-y) p - y q.
 
-        Neither cancels for hard targets, so a confident right answer keeps its gradient; and it costs half of the sum
-        over both logarithms.
+        Neither cancels, so a confident right answer keeps its gradient; and it takes one logarithm where the sum of y log p
+        and (1-y) log q takes two.
         """
-        xp, z = self.xp, self.pred
+        xp, z, blend = self.xp, self.pred, self.backend.blend
         size = xp.abs(z)
-        positive = z > 0
-        against = xp.where(positive, 1 - y, y)
-        loss = against * size - self.backend.log_sigmoid(size)
-
-        def slope() -> Slope:
-            step = against - self.backend.sigmoid(-size)
-            return Slope(pred=xp.where(positive, step, -step))
-
-        return loss, slope
+        loss = blend((size + z) / 2, (size - z) / 2, y) - self.backend.log_sigmoid(size)
+        return loss, lambda: Slope(pred=blend(self.p, -self.q, y))
 
 
 class Softmax(Probability):

@@ -7,7 +7,7 @@ pass through outer functions, so that a compound loss reads as its formula and i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ._backend import Array
@@ -53,14 +53,6 @@ class Region:
     class_axis: int | None
     pixels: int
     """The number of pixels of a region."""
-    cache: dict[str, Array] = field(default_factory=dict)
-
-    @property
-    def rest(self) -> Array:
-        """1 - y."""
-        if "rest" not in self.cache:
-            self.cache["rest"] = 1 - self.y
-        return self.cache["rest"]
 
     def sum(self, x: Array) -> Array:
         """Weighted sum over each region, for every class."""
@@ -73,6 +65,12 @@ class Region:
         if self.weight is None:
             return self.pixels
         return self.xp.sum(self.weight, axis=self.axes, keepdims=True)
+
+    def sum_of_products(self, a: Array, b: Array) -> Array:
+        """Weighted sum of a b over each region, for every class."""
+        if self.weight is None:
+            return self.prob.backend.sum_of_products(a, b, self.axes)
+        return self.sum(a * b)
 
     def ratio(self, numerator: Array, denominator: Array) -> Array:
         """numerator/denominator, 0 where both are 0."""

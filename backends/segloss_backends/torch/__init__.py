@@ -93,6 +93,18 @@ class _Torch(Backend):
     def log_softmax(self, x: Array, axis: int) -> Array:
         return functional.log_softmax(x, dim=axis)
 
+    def blend(self, start: Array, end: Array, share: Array) -> Array:
+        return torch.lerp(start, end, share)
+
+    def product(self, a: Array, b: Array, c: Array) -> Array:
+        # Where nothing is recorded the second product may take the place of the first.
+        return a * b * c if torch.is_grad_enabled() else torch.mul(a, b).mul_(c)
+
+    def sum_of_products(self, a: Array, b: Array, axes: tuple[int, ...]) -> Array:
+        if len(axes) == a.ndim:
+            return torch.dot(a.reshape(-1), b.reshape(-1)).reshape((1,) * a.ndim)
+        return torch.sum(a * b, dim=axes, keepdim=True) if axes else a * b
+
     def devices(self) -> tuple[str, ...]:
         return ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
 
