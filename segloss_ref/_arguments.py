@@ -23,6 +23,7 @@ __all__ = [
     "check_weight_values",
     "describe",
     "is_integer",
+    "is_not",
     "is_real",
     "library_of",
     "normal_axes",
@@ -150,6 +151,11 @@ def one_hot(backend: Backend, xp: Any, labels: Array, classes: int, axis: int) -
     integer = backend.wide(xp)[1]
     row = xp.arange(classes, dtype=integer, device=backend.device(labels))
     return xp.astype(labels, integer) == xp.reshape(row, tuple(-1 if one == axis else 1 for one in range(labels.ndim)))
+
+
+def is_not(backend: Backend, xp: Any, labels: Array, label: int) -> Array:
+    """Where `labels` differ from `label`, which their own dtype need not hold."""
+    return xp.astype(labels, backend.wide(xp)[1], copy=False) != label
 
 
 def without_weight(xp: Any, array: Array, weight: Array, filler: Any) -> Array:

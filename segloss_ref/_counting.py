@@ -170,7 +170,7 @@ def count_masks(
         weight = arguments.wide_weight(owner, xp, weight, shape, class_axis, backend.wide(xp)[0])
     kept = None
     if ignore is not None:
-        kept = target != ignore
+        kept = arguments.is_not(backend, xp, target, ignore)
         if target_is_map:
             kept = xp.expand_dims(kept, axis=class_axis)
     relevant = kept if weight is None else weight > 0 if kept is None else kept & (weight > 0)

@@ -248,7 +248,7 @@ class Call:
                 arguments.check_weight_values(name, "weight", xp, weight)
             weight = arguments.wide_weight(name, xp, weight, shape, class_axis, dtype)
         if ignore is not None:
-            kept = target != ignore
+            kept = arguments.is_not(backend, xp, target, ignore)
             if map_given:
                 kept = xp.expand_dims(kept, axis=class_axis)
             weight = xp.astype(kept, dtype) if weight is None else xp.where(kept, weight, 0.0)

@@ -144,6 +144,17 @@ def test_ignore_index_is_a_weight_of_0(name: str) -> None:
     np.testing.assert_array_equal(gradient, expected_gradient)
 
 
+def test_ignore_index_outside_the_target_s_dtype() -> None:
+    """-100 is no uint8, and 156, to which it would wrap, is an ordinary pixel of a wrong label."""
+    pred, target = np.array([0.5, 0.25, 0.75]), np.array([1, 0, 1], dtype=np.uint8)
+    assert ref.dice_loss(pred, target, ignore_index=-100) == ref.dice_loss(pred, target)
+    with pytest.raises(ValueError, match="target must be 0 or 1, got 156"):
+        ref.dice_loss(pred, np.array([1, 156, 1], dtype=np.uint8), ignore_index=-100)
+    torch = pytest.importorskip("torch")
+    found = ref.confusion(torch.tensor([1, 1]), torch.tensor([1, 0], dtype=torch.uint8), ignore_index=-256)
+    assert (int(found.tp), int(found.fp)) == (1, 1)
+
+
 EMPTY = np.zeros(4)
 OVERLAP = [ref.dice_loss, ref.jaccard_loss, ref.tversky_loss]
 
