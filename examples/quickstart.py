@@ -3,7 +3,7 @@
     python examples/quickstart.py [--output PATH]
 
 The coins of scikit-image, segmented once by Otsu's threshold and once by a watershed, need no network. It prints the scores
-and losses, and draws the image, both masks and the gradient of the Dice loss by every pixel.
+and losses, and draws the image, both masks and the gradient of the focal loss by every pixel.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ def main(arguments: list[str] | None = None) -> dict[str, float]:
         numbers[name] = float(ref.registry.losses[name].function(soft, watershed))
         print(f"  {name:24} {numbers[name]:.4f}")
 
-    gradient = ref.grad(ref.dice_loss)(soft, watershed)
-    panels = {"image": coins, "Otsu": otsu, "watershed (truth)": watershed, "gradient of the Dice loss": gradient}
+    gradient = ref.grad(ref.focal_loss)(soft, watershed)
+    panels = {"image": coins, "Otsu": otsu, "watershed (truth)": watershed, "gradient of the focal loss": gradient}
     figure, axes = plt.subplots(1, 4, figsize=(16, 3.6), layout="constrained")
     for axis, (title, picture) in zip(axes, panels.items(), strict=True):
-        limit = float(np.abs(gradient).max())
+        limit = float(np.percentile(np.abs(gradient), 99))
         style: dict[str, Any] = {"cmap": "gray"} if picture is not gradient else {
             "cmap": "RdBu", "vmin": -limit, "vmax": limit
         }  # fmt: skip

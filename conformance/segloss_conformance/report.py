@@ -102,10 +102,10 @@ def print_matrix(report: Report, console: Console) -> None:
     """Rows are losses and metrics, columns backend, device and dtype; then third parties, then what failed."""
     names, labels, found = _rows(report.cells)
     if names:
-        table = Table(title=f"segloss conformance, {report.examples} cases a row, seed {report.seed}", show_lines=False)
+        table = Table(title=f"segloss conformance, {report.examples} cases a row, seed {report.seed}", padding=(0, 0))
         table.add_column("", no_wrap=True)
         for label in labels:
-            table.add_column(label.replace("array_api_strict", "strict").replace(" ", "\n"), justify="center")
+            table.add_column(_short(label), justify="center", no_wrap=True)
         for name in names:
             table.add_row(name, *(_sign(found[name, label]) for label in labels))
         console.print(table)
@@ -131,6 +131,19 @@ def print_matrix(report: Report, console: Console) -> None:
     good = sum(cell.verdict == "conforms" for cell in (*report.cells, *report.others))
     console.print(f"\n{good} conform, {len(report.failures)} fail, {len(report.absent)} columns not run "
                   f"({report.seconds:.0f} s)")  # fmt: skip
+
+
+def _short(label: str) -> str:
+    """A column's label in three short lines."""
+    for long, short in {
+        "array_api_strict": "strict",
+        "CPU_DEVICE": "cpu",
+        "device1": "dev1",
+        "bfloat": "bf",
+        "float": "f",
+    }.items():
+        label = label.replace(long, short)
+    return label.replace(" ", "\n")
 
 
 def _sign(cell: Cell) -> str:
