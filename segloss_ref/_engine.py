@@ -117,13 +117,13 @@ class Kernel:
                     raise ValueError(
                         f"{self.name}: {name} must be None with class_axis, got {own[name]!r}; use class_weight"
                     )
-        class_weight = common.get("class_weight")
+        class_weight, axis = common.get("class_weight"), common.get("axis")
         return Call(
             self,
             own,
             from_logits,
             class_axis,
-            common.get("axis"),
+            tuple(axis) if isinstance(axis, list) else axis,
             common.get("ignore_index"),
             reduction,
             class_weights=None if hasattr(class_weight, "shape") else class_weight,

@@ -50,6 +50,15 @@ def test_transforms(name: str) -> None:
         np.testing.assert_allclose(np.tensordot(hessian, 2 * step, 3), change, rtol=1e-5, atol=1e-13)
 
 
+def test_lists_among_the_keywords() -> None:
+    """A call is a static argument of JAX, so that it must have a hash."""
+    p, y = jax.numpy.asarray([[0.25, 0.5], [0.75, 0.5]]), jax.numpy.asarray([[0, 1], [1, 0]])
+    value = ref.dice_loss(p, y, axis=[1], class_axis=0, class_weight=[1.0, 2.0], smooth=[0.0, 1.0])
+    assert float(value) == pytest.approx(
+        float(ref.dice_loss(p, y, axis=1, class_axis=0, class_weight=(1, 2), smooth=(0, 1)))
+    )
+
+
 def test_without_64_bits() -> None:
     code = (
         "import jax.numpy as jnp, segloss_ref as ref, warnings\n"
