@@ -1,0 +1,85 @@
+"""Wrong counting metrics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..case import Case
+from .kit import MUTANTS, Mutant, mutant, parameter, score
+
+
+def _as(of: str, why: str, name: str, **changes: Any) -> None:
+    """A metric that is really another one, or the same with another keyword."""
+    label = f"{of}_is_{name}" + "".join(f"_{key}" for key in changes)
+    MUTANTS.append(Mutant(label, of, why, lambda case: score(case, name, **changes)))
+
+
+_as("dice_score", "intersection over union is returned", "jaccard_index")
+_as("jaccard_index", "Dice is returned", "dice_score")
+_as("sensitivity", "precision is returned", "precision")
+_as("precision", "sensitivity is returned", "sensitivity")
+_as("specificity", "negative predictive value is returned", "negative_predictive_value")
+_as("negative_predictive_value", "specificity is returned", "specificity")
+_as("balanced_accuracy", "plain accuracy is returned", "accuracy")
+_as("cohen_kappa", "Matthews correlation is returned", "matthews_correlation")
+_as("dice_score", "0/0 is silently 0", "dice_score", undefined=0.0)
+_as("jaccard_index", "0/0 is silently 1", "jaccard_index", undefined=1.0)
+_as("jaccard_index", "weights are not used", "jaccard_index", weight=None)
+_as("accuracy", "the mean over regions is pooled", "accuracy", axis=None)
+
+
+@mutant("sensitivity", "ignored pixels count as predictions of the background")
+def sensitivity_with_ignored(case: Case) -> Any:
+    ignored = case.keywords.get("ignore_index")
+    if ignored is None:
+        return score(case)
+    target = np.where(case.target == ignored, 0, case.target)
+    kept = Case(case.name, case.pred, target, case.keywords | {"ignore_index": None}, case.grid, False)
+    return score(kept)
+
+
+@mutant("f_score", "beta is not squared")
+def f_score_beta(case: Case) -> Any:
+    return score(case, beta=float(np.sqrt(parameter(case, "beta"))))
+
+
+@mutant("tversky_index", "weights swapped")
+def tversky_index_swapped(case: Case) -> Any:
+    return score(case, fp_weight=parameter(case, "fn_weight"), fn_weight=parameter(case, "fp_weight"))
+
+
+@mutant("volumetric_similarity", "the difference is not subtracted from 1")
+def volumetric_difference(case: Case) -> Any:
+    return score(case, kind="signed" if parameter(case, "kind") == "unsigned" else parameter(case, "kind"))
+
+
+@mutant("volumetric_similarity", "prediction and target change places")
+def volumetric_swapped(case: Case) -> Any:
+    value = score(case)
+    return -value if parameter(case, "kind") in ("signed", "relative") else value
+
+
+@mutant("matthews_correlation", "the square root is missing")
+def matthews_without_root(case: Case) -> Any:
+    value = score(case)
+    return value * np.abs(value)
+
+
+@mutant("cohen_kappa", "chance agreement is left out")
+def kappa_without_chance(case: Case) -> Any:
+    return 2 * score(case, "accuracy") - 1
+
+
+@mutant("accuracy", "the index y C + p is formed in uint8 and wraps")
+def accuracy_wraps(case: Case) -> Any:
+    if case.keywords.get("num_classes", 0) < 17 or case.target.dtype != np.uint8:
+        return score(case)
+    wrapped = (case.target * np.uint8(case.keywords["num_classes"]) + case.pred) // case.keywords["num_classes"]
+    return score(Case(case.name, case.pred, wrapped.astype(np.uint8), case.keywords, case.grid, False))
+
+
+@mutant("dice_score", "nan is skipped by a plain mean")
+def dice_score_nanmean(case: Case) -> Any:
+    return score(case, reduction="nanmean" if case.keywords["reduction"] == "mean" else case.keywords["reduction"])

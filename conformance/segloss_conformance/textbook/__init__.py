@@ -1,0 +1,82 @@
+"""The textbook: every loss and metric by loops over pixels, in 60-digit arithmetic, from the written definition.
+
+Nothing here is shared with the library, neither a line nor a trick. What the library sums by axes is looped over here;
+overlaps are 1 - a/b as printed; the Lovász extension is the integral over level sets that defines it; counts are counted.
+An `Answer` holds the value and the gradient of the sum of the values, with the bounds that `numbers` computes.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..numbers import ZERO, exact, mp, total
+from .counts import METRICS, counts
+from .counts import counting_metric as metric
+from .losses import MERGED, PER_CLASS, lovasz_hinge_region, lovasz_softmax_region
+from .regions import Answer, problem_of
+
+__all__ = ["LOSSES", "METRICS", "Answer", "counts", "loss", "metric"]
+
+LOSSES = (*PER_CLASS, *MERGED, "lovasz_softmax_loss", "lovasz_hinge_loss")
+
+
+def loss(
+    name: str, pred: Any, target: Any, *, from_logits: bool = False, class_axis: int | None = None, axis: Any = None,
+    weight: Any = None, class_weight: Any = None, ignore_index: int | None = None, reduction: str = "mean", **own: Any,
+) -> Answer:  # fmt: skip
+    """The true value and gradient of a loss; `pred` and `target` are NumPy arrays, keywords as the contract has them."""
+    hinge = name == "lovasz_hinge_loss"
+    k = problem_of(
+        pred, target, from_logits=from_logits, class_axis=class_axis, axis=axis, weight=weight,
+        class_weight=class_weight, ignore_index=ignore_index, hinge=hinge,
+    )  # fmt: skip
+    kinks: list[bool] = []
+    if "power" in own:
+        own["power_"] = own.pop("power")
+    shape = k.regions_shape
+    present = None
+    if name in MERGED or hinge:
+        function = MERGED.get(name)
+        values = [
+            ZERO if not region else lovasz_hinge_region(region, kinks) if function is None else function(region, k, **own)
+            for region in k.regions
+        ]  # fmt: skip
+    else:
+        classes = range(k.classes or 1)
+        rows = []
+        present = (
+            0 if name == "lovasz_softmax_loss" and k.classes and own.get("classes", "present") == "present" else None
+        )
+        for region in k.regions:
+            row = []
+            for c in classes:
+                if not region:
+                    row.append(ZERO)
+                elif name != "lovasz_softmax_loss":
+                    row.append(PER_CLASS[name](region, c, **own) * k.class_weight[c])
+                elif present is not None and not any(pixel[c].y.v for pixel in region):
+                    row.append(ZERO)
+                else:
+                    row.append(lovasz_softmax_region(region, c, kinks) * k.class_weight[c])
+                    present = None if present is None else present + 1
+            rows.append(row)
+        if k.classes is None:
+            values = [row[0] for row in rows]
+        else:
+            # The class axis among the others, as in pred: kept axes before it vary slower, those after it faster.
+            outer = math.prod(shape[: k.class_place])
+            inner = math.prod(shape[k.class_place :])
+            values = [rows[o * inner + i][c] for o in range(outer) for c in classes for i in range(inner)]
+            shape = (*shape[: k.class_place], k.classes, *shape[k.class_place :])
+    whole = total(values)
+    if reduction == "none":
+        result = values
+    else:
+        shape = ()
+        if reduction == "mean":
+            whole = whole / exact(len(values) if present is None else max(present, 1))
+        result = [whole]
+    nothing = (mp.mpf(0), mp.mpf(0))
+    gradient = [whole.d.get(i, nothing) for i in range(pred.size)]
+    return Answer(shape, result, gradient, bool(kinks))
