@@ -6,7 +6,8 @@ library is told by the arguments; float64 on NumPy is the ground truth. `registr
 
 from . import domains, registry
 from ._backend import Backend, backends
-from .compound import combo_loss, exponential_logarithmic_loss
+from .boundary import boundary_loss, hausdorff_loss, shape_aware_loss
+from .compound import combo_loss, exponential_logarithmic_loss, structural_similarity_loss
 from .counts import (
     Confusion,
     accuracy,
@@ -27,6 +28,7 @@ from .counts import (
 from .distribution import (
     balanced_cross_entropy,
     binary_cross_entropy,
+    distance_map_loss,
     focal_loss,
     weighted_cross_entropy,
 )
@@ -52,11 +54,13 @@ __all__ = [
     "balanced_accuracy",
     "balanced_cross_entropy",
     "binary_cross_entropy",
+    "boundary_loss",
     "cohen_kappa",
     "combo_loss",
     "confusion",
     "dice_loss",
     "dice_score",
+    "distance_map_loss",
     "domains",
     "exponential_logarithmic_loss",
     "f_score",
@@ -64,6 +68,7 @@ __all__ = [
     "focal_tversky_loss",
     "generalized_dice_loss",
     "grad",
+    "hausdorff_loss",
     "jaccard_index",
     "jaccard_loss",
     "log_cosh_dice_loss",
@@ -75,7 +80,9 @@ __all__ = [
     "registry",
     "sensitivity",
     "sensitivity_specificity_loss",
+    "shape_aware_loss",
     "specificity",
+    "structural_similarity_loss",
     "tversky_index",
     "tversky_loss",
     "validate",

@@ -15,6 +15,7 @@ from ._backend import Array, Backend, backend_of
 
 __all__ = [
     "Reduction",
+    "broadcasts",
     "check_class_weight",
     "check_labels_values",
     "check_mask_values",
@@ -129,6 +130,12 @@ def normal_ignore_index(owner: str, ignore_index: object, labels: bool, target: 
     return int(ignore_index)
 
 
+def broadcasts(given: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """An array of shape `given` broadcasts to `shape`."""
+    pairs = zip(reversed(given), reversed(shape), strict=False)
+    return len(given) <= len(shape) and all(size in (1, full) for size, full in pairs)
+
+
 def wide_weight(
     owner: str, xp: Any, weight: Array, shape: tuple[int, ...], class_axis: int | None, dtype: Any
 ) -> Array:
@@ -137,10 +144,7 @@ def wide_weight(
     given = tuple(weight.shape)
     if not (is_real(xp, weight) or is_integer(xp, weight) or weight.dtype == xp.bool):
         raise TypeError(f"{owner}: weight must be real, got {describe(weight)}")
-    fits = len(given) <= len(pixels) and all(
-        size in (1, full) for size, full in zip(reversed(given), reversed(pixels), strict=False)
-    )
-    if not fits:
+    if not broadcasts(given, pixels):
         raise ValueError(f"{owner}: weight must broadcast to the pixels {pixels}, got shape {given}")
     full = xp.broadcast_to(xp.astype(weight, dtype), pixels)
     return full if class_axis is None else xp.expand_dims(full, axis=class_axis)

@@ -14,6 +14,8 @@ from typing import Any
 
 import array_api_compat
 
+from ._distance import squared_distance
+
 __all__ = ["Array", "Backend", "backend_of", "backends"]
 
 Array = Any
@@ -80,6 +82,14 @@ class Backend:
     def sum_of_products(self, a: Array, b: Array, axes: tuple[int, ...]) -> Array:
         """The sum of a b over `axes`, which keep size 1."""
         return self.namespace(a).sum(a * b, axis=axes, keepdims=True)
+
+    def squared_distance(self, sites: Array, axes: tuple[int, ...], spacing: tuple[float, ...]) -> Array:
+        """The squared distance of every position to the nearest True one of `sites` along `axes`; inf where there is none.
+
+        In the floating dtype of exact counts, and constant for every gradient.
+        """
+        xp = self.namespace(sites)
+        return squared_distance(xp, sites, axes, spacing, self.wide(xp)[0], self.device(sites))
 
     # What the conformance suite asks of a backend. -----------------------------------------------------------------
 

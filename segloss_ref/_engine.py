@@ -7,12 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict, TypeVar, cast
 
+import numpy as np
+
 from . import _arguments as arguments
 from . import registry
 from ._backend import Array, Backend
 from ._docs import shared_section
 from ._probability import Given, Probability, Sigmoid, Softmax
-from ._region import Region, Term
+from ._region import Image, Region, Term
+from .domains import Field
 
 __all__ = ["Classes", "Common", "Kernel", "Pixels", "Reduction", "evaluate_gradient", "kernel_of"]
 
@@ -63,6 +66,7 @@ class Kernel:
     logits_only: bool = False
     hard_target: bool = False
     smooth: bool = True
+    spatial: bool = False
 
     def public(self, function: _Public) -> _Public:
         """Register `function` as the public face of this kernel; used as its decorator."""
@@ -82,6 +86,7 @@ class Kernel:
                 logits_only=self.logits_only,
                 hard_target=self.hard_target,
                 smooth=self.smooth,
+                spatial=self.spatial,
             )
         )
         shared = shared_section(self.keywords.__annotations__, self.per_class, self.logits_only, self.hard_target)
@@ -96,6 +101,12 @@ class Kernel:
                 raise TypeError(f"{self.name}: unknown keyword {name!r}, expected one of {known}")
         for name, parameter in registry.losses[self.name].parameters.items():
             parameter.domain.check(self.name, name, own[name])
+            rule = parameter.only_with
+            if rule is not None and own[rule.parameter] not in rule.values and own[name] != parameter.default:
+                raise ValueError(
+                    f"{self.name}: {name} must stay at its default with {rule.parameter} {own[rule.parameter]!r}, got "
+                    f"{own[name]!r}; it goes with {rule.parameter} {' or '.join(map(repr, rule.values))}"
+                )
         reduction = common.get("reduction", "mean")
         if reduction not in ("mean", "sum", "none"):
             raise ValueError(f"{self.name}: reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
@@ -120,7 +131,7 @@ class Kernel:
         class_weight, axis = common.get("class_weight"), common.get("axis")
         return Call(
             self,
-            own,
+            {name: _plain(value) for name, value in own.items()},
             from_logits,
             class_axis,
             tuple(axis) if isinstance(axis, list) else axis,
@@ -133,8 +144,20 @@ class Kernel:
         """The loss of `pred` against `target`."""
         call = self.bind(common, own)
         backend = arguments.library_of(self.name, pred)
-        value: _Array = backend.apply(call, pred, target, *arrays_among(common))
+        value: _Array = backend.apply(call, pred, target, *self.arrays_among(common, own))
         return value
+
+    def arrays_among(self, common: Mapping[str, Any], own: Mapping[str, Any]) -> tuple[Array, Array, Array]:
+        """What a call takes besides prediction and target: weight, class weights if they are an array, and the field."""
+        class_weight = common.get("class_weight")
+        field_ = None if self.field is None else own[self.field]
+        return common.get("weight"), class_weight if hasattr(class_weight, "shape") else None, field_
+
+    @property
+    def field(self) -> str | None:
+        """The own parameter that is an array with a number for every pixel, if there is one."""
+        parameters = registry.losses[self.name].parameters.values()
+        return next((one.name for one in parameters if isinstance(one.domain, Field)), None)
 
 
 @dataclass(frozen=True)
@@ -163,6 +186,7 @@ class Call:
         target: Array,
         weight: Array,
         class_weight: Array,
+        field: Array,
         gradient: bool,
         cotangent: Array = None,
     ) -> tuple[Array, Array]:
@@ -170,7 +194,12 @@ class Call:
         backend = arguments.library_of(self.kernel.name, pred)
         xp = backend.namespace(pred)
         region = self._region(backend, xp, pred, target, weight, class_weight)
-        term = self.kernel.formula(region, **self.own)
+        own = (
+            self.own
+            if field is None
+            else {**self.own, self.kernel.field: self._field(backend, xp, pred, field, region)}
+        )
+        term = self.kernel.formula(region, **own)
         value, per_region = term.value, 1.0
         if self.kernel.per_class and self.class_axis is not None:
             value, per_region = value * region.class_weight, region.class_weight
@@ -247,6 +276,7 @@ class Call:
             if checked:
                 arguments.check_weight_values(name, "weight", xp, weight)
             weight = arguments.wide_weight(name, xp, weight, shape, class_axis, dtype)
+        kept: Array = None
         if ignore is not None:
             kept = arguments.is_not(backend, xp, target, ignore)
             if map_given:
@@ -264,6 +294,7 @@ class Call:
                 hard = self.kernel.hard_target or not arguments.is_real(xp, target)
                 arguments.check_unit_values(name, "target", xp, y, weight, hard)
         wide = xp.astype(pred, dtype, copy=False)  # nothing below writes into an array
+        whole = wide, y
         if checked and self.from_logits:
             arguments.check_mask_values(name, "pred", xp, wide, weight)
         elif checked:
@@ -271,6 +302,10 @@ class Call:
         wide = arguments.without_weight(xp, wide, weight, 0.0 if self.from_logits else 0.5)
         y = arguments.without_weight(xp, y, weight, 0.0)
 
+        probability = self._probability(wide, backend, class_axis)
+        image = Image(probability, y)
+        if self.kernel.spatial and weight is not None:
+            image = self._image(backend, xp, *whole, kept, class_axis)
         factors: Array = 1.0
         if weights is not None:
             if class_weight is not None and checked:
@@ -279,14 +314,38 @@ class Call:
             factors = xp.reshape(row, tuple(-1 if one == class_axis else 1 for one in range(pred.ndim)))
         return Region(
             xp=xp,
-            prob=self._probability(wide, backend, class_axis),
+            prob=probability,
             y=y,
             weight=weight,
             class_weight=factors,
             axes=axes,
             class_axis=class_axis,
             pixels=_size(tuple(shape[one] for one in axes)),
+            image=image,
         )
+
+    def _image(self, backend: Backend, xp: Any, pred: Array, y: Array, kept: Array, class_axis: int | None) -> Image:
+        """Prediction and target as they stand, whatever the weights; nan and ignored pixels are background."""
+        nothing = -xp.inf if self.from_logits and class_axis is None else 0.0
+        pred = xp.where(xp.isnan(pred), nothing, pred)
+        outside = xp.isnan(y) if kept is None else ~kept | xp.isnan(y)
+        return Image(self._probability(pred, backend, class_axis), xp.where(outside, 0.0, y))
+
+    def _field(self, backend: Backend, xp: Any, pred: Array, field: Array, region: Region) -> Array:
+        """An array parameter in the dtype of the computation, of the shape of `pred`."""
+        name = self.kernel.name
+        parameter = str(self.kernel.field)
+        arguments.check_same_place(name, backend, pred, **{parameter: field})
+        if not (arguments.is_real(xp, field) or arguments.is_integer(xp, field)):
+            raise TypeError(f"{name}: {parameter} must be real, got {arguments.describe(field)}")
+        if not arguments.broadcasts(tuple(field.shape), tuple(pred.shape)):
+            raise ValueError(
+                f"{name}: {parameter} must broadcast to pred's shape {tuple(pred.shape)}, got {tuple(field.shape)}"
+            )
+        wide = xp.broadcast_to(xp.astype(field, region.y.dtype), tuple(pred.shape))
+        if self.check_values or backend.reads_values:
+            arguments.check_mask_values(name, parameter, xp, wide, region.weight)
+        return arguments.without_weight(xp, wide, region.weight, 0.0)
 
     def _probability(self, pred: Array, backend: Backend, class_axis: int | None) -> Probability:
         if not self.from_logits:
@@ -320,10 +379,9 @@ def _wide(xp: Any, dtype: Any) -> Any:
     return dtype if getattr(dtype, "itemsize", 0) > 8 else xp.float32
 
 
-def arrays_among(common: Mapping[str, Any]) -> tuple[Array, Array]:
-    """(weight, class weights if they are an array): what a call takes besides prediction and target."""
-    class_weight = common.get("class_weight")
-    return common.get("weight"), class_weight if hasattr(class_weight, "shape") else None
+def _plain(value: Any) -> Any:
+    """A sequence of numbers as a tuple, which can be compared."""
+    return tuple(value) if isinstance(value, list | np.ndarray) and getattr(value, "ndim", 1) == 1 else value
 
 
 def kernel_of(loss: Callable[..., Any]) -> Kernel:
@@ -347,4 +405,4 @@ def evaluate_gradient(kernel: Kernel, pred: Array, target: Array, keywords: Mapp
     call = kernel.bind(common, own)
     backend = arguments.library_of(kernel.name, pred)
     with backend.guard():
-        return call(backend.detach(pred), target, *arrays_among(common), gradient=True)
+        return call(backend.detach(pred), target, *kernel.arrays_among(common, own), gradient=True)

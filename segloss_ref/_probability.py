@@ -96,6 +96,11 @@ class Probability:
             self._log_q = self._make_log_q()
         return self._log_q
 
+    @property
+    def foreground(self) -> Array:
+        """Where p > 1/2."""
+        return self.p > 0.5
+
     def _make_p(self) -> Array:
         raise NotImplementedError
 
@@ -160,6 +165,11 @@ class Given(Probability):
 class Sigmoid(Probability):
     """`pred` holds logits z of yes/no questions."""
 
+    @property
+    def foreground(self) -> Array:
+        """Where z > 0, which is where p > 1/2 before any rounding."""
+        return self.pred > 0
+
     def _make_p(self) -> Array:
         return self.backend.sigmoid(self.pred)
 
@@ -205,6 +215,12 @@ class Softmax(Probability):
 
     def _sum(self, x: Array) -> Array:
         return self.xp.sum(x, axis=self.axis, keepdims=True)
+
+    def times_log(self, factor: Array, log: Array) -> Array:
+        """See `Probability.times_log`; only a class without a rival has an infinite logarithm, of q = 0."""
+        if self.pred.shape[self.axis] > 1:
+            return factor * log
+        return factor * self.xp.where(factor == 0, 0.0, log)
 
     @property
     def top(self) -> Array:

@@ -13,7 +13,7 @@ from typing import Any
 from ._backend import Array
 from ._probability import Probability, Slope
 
-__all__ = ["Region", "Term"]
+__all__ = ["Image", "Region", "Term"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,17 @@ class Term:
 
 
 @dataclass(frozen=True)
+class Image:
+    """What contours, distances and neighbourhoods are taken of: prediction and target whatever the weights are.
+
+    Ignored pixels are background in the target, and so is nan wherever it may stand.
+    """
+
+    prob: Probability
+    y: Array
+
+
+@dataclass(frozen=True)
 class Region:
     """Prediction, target and weights of every region. Arrays have `pred`'s number of dimensions throughout."""
 
@@ -53,6 +64,8 @@ class Region:
     class_axis: int | None
     pixels: int
     """The number of pixels of a region."""
+    image: Image
+    """Prediction and target of the whole image, the pixels of weight 0 among them."""
 
     def sum(self, x: Array) -> Array:
         """Weighted sum over each region, for every class."""
@@ -97,7 +110,16 @@ class Region:
         """The weighted mean of a pixel-wise loss, whose classes are summed; `slope` is that of each pixel's loss."""
         if self.class_axis is not None:
             loss = self.xp.sum(loss, axis=self.class_axis, keepdims=True)
+        return self.class_wise_mean(loss, slope)
+
+    def class_wise_mean(self, loss: Array, slope: Callable[[], Slope]) -> Term:
+        """The weighted mean of a pixel-wise loss, of each class by itself."""
         return Term(self.per_pixel(self.sum(loss)), lambda factor: slope().scaled(self.per_pixel(factor)))
+
+    def largest(self, x: Array) -> Array:
+        """The maximum over each region, for every class, of pixels of weight above 0; 0 where that leaves none above 0."""
+        counted = x if self.weight is None else self.xp.where(self.weight == 0, 0.0, x)
+        return self.xp.max(counted, axis=self.axes, keepdims=True)
 
     def part(self, share: float, term: Term) -> Term:
         """share * term; a share of exactly 0 leaves out even an infinite term."""

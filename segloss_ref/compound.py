@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar, Unpack
 
 from ._engine import Common, Kernel
+from ._filters import gaussian_statistics
 from ._overlap import overlap, raised
 from ._probability import Slope
 from ._region import Region, Term
 from .distribution import categorical_cross_entropy, two_sided_cross_entropy
-from .domains import Interval, LabelWeights, Smooth, smooth_pair
+from .domains import Interval, LabelWeights, OddInteger, Smooth, smooth_pair
 
-__all__ = ["combo_loss", "exponential_logarithmic_loss"]
+__all__ = ["combo_loss", "exponential_logarithmic_loss", "structural_similarity_loss"]
 
 A = TypeVar("A")
 SmoothValue = float | tuple[float, float]
@@ -105,6 +106,19 @@ def _exponential_logarithmic_loss(
     return r.part(dice_weight, dice) + r.part(cross_weight, cross)
 
 
+def _structural_similarity_loss(r: Region, *, window: int, sigma: float, c4: float, beta: float) -> Term:
+    def structure(x: Any) -> Any:
+        mean, deviation = gaussian_statistics(r.prob.backend, x, r.axes, window, sigma)
+        return (x - mean + c4) / (deviation + c4)
+
+    e = r.xp.abs(structure(r.image.y) - structure(r.image.prob.p))
+    f = r.present(e - beta * r.largest(e))
+    m = r.sum(f)
+    cross, slope = r.prob.binary_cross_entropy(r.y)
+    total = r.sum(r.prob.times_log(e * f, cross))
+    return Term(r.ratio(total, m), lambda factor: slope().scaled(e * f * r.ratio(factor * r.present(m), m)))
+
+
 _combo = Kernel(
     "combo_loss",
     "compound",
@@ -119,6 +133,16 @@ _exponential_logarithmic = Kernel(
     "Wong, Moradi, Tang, Syeda-Mahmood: 3D segmentation with exponential logarithmic loss for highly unbalanced object "
     "sizes, MICCAI 2018 (original not read)",
     _exponential_logarithmic_loss,
+)
+
+
+_structural_similarity = Kernel(
+    "structural_similarity_loss",
+    "compound",
+    "Zhao, Wang, Cai: Correlation maximized structural similarity loss for semantic segmentation, 2019 (original not read)",
+    _structural_similarity_loss,
+    per_class=True,
+    spatial=True,
 )
 
 
@@ -213,3 +237,49 @@ def exponential_logarithmic_loss(
         label_weights=label_weights,
         smooth=smooth,
     )
+
+
+@_structural_similarity.public
+def structural_similarity_loss(
+    pred: A,
+    target: Any,
+    *,
+    window: Annotated[int, OddInteger()] = 3,
+    sigma: Annotated[float, Interval(0, low_open=True)] = 1.5,
+    c4: Annotated[float, Interval(0, low_open=True)] = 0.01,
+    beta: Annotated[float, Interval(0, 1)] = 0.1,
+    **common: Unpack[Common],
+) -> A:
+    """Cross-entropy of the pixels whose surroundings look unlike the target's.
+
+    (1/M) sum of e f CE: e = abs((y - mu_y + C)/(sd_y + C) - (p - mu_p + C)/(sd_p + C)), f = 1 where e > beta e_max, else 0,
+    M = sum f, e_max the maximum of e in the region (over pixels of weight above 0); M = 0 gives 0. mu and sd are the mean and
+    standard deviation of a pixel's window under Gaussian weights of sum 1, the image mirrored at its edge pixels. CE is the
+    binary cross-entropy, of each class against the rest. e and f are constants for the gradient. `axis` names the spatial axes;
+    None: all (save `class_axis`). The windows are those of the whole image, whatever the weights.
+
+    No public library has this loss, and codes found differ: here the window is 3 pixels wide, both denominators hold a
+    standard deviation (the survey prints a mean in the second), and f's threshold is a share of e_max.
+
+    Source: Zhao, Wang, Cai 2019 (original not read); see ``docs/errata.md``.
+
+    Parameters
+    ----------
+    window : odd int >= 1, default 3
+        Width of the window in pixels, along every spatial axis.
+    sigma : float > 0, default 1.5
+        Standard deviation of the Gaussian weights, in pixels.
+    c4 : float > 0, default 0.01
+        C, which keeps flat surroundings from dividing by 0.
+    beta : float in [0, 1], default 0.1
+        The share of e_max that counts as unlike.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segloss_ref import structural_similarity_loss
+    >>> p, y = np.array([0.75, 0.75, 0.25, 0.25]), np.array([1, 0, 0, 0])
+    >>> round(float(structural_similarity_loss(p, y)), 4)
+    0.7845
+    """
+    return _structural_similarity(pred, target, common, window=window, sigma=sigma, c4=c4, beta=beta)

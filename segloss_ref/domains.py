@@ -12,7 +12,23 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Protocol
 
-__all__ = ["Choice", "Domain", "Flag", "Integer", "Interval", "LabelWeights", "Smooth", "smooth_pair"]
+import numpy as np
+
+__all__ = [
+    "Choice",
+    "Domain",
+    "Field",
+    "Flag",
+    "Integer",
+    "Interval",
+    "LabelWeights",
+    "OddInteger",
+    "OnlyWith",
+    "Radii",
+    "Smooth",
+    "Spacing",
+    "smooth_pair",
+]
 
 
 class Domain(Protocol):
@@ -72,6 +88,21 @@ class Integer:
         if not isinstance(value, Integral) or isinstance(value, bool):
             raise TypeError(f"{owner}: {name} must be {self}, got {value!r}")
         if not self.low <= int(value) <= self.high:
+            raise ValueError(f"{owner}: {name} must be {self}, got {value!r}")
+
+
+@dataclass(frozen=True)
+class OddInteger:
+    """An odd whole number >= 1: the width of a window that has a middle."""
+
+    def __str__(self) -> str:
+        return "an odd integer >= 1"
+
+    def check(self, owner: str, name: str, value: object) -> None:
+        """See `Domain`."""
+        if not isinstance(value, Integral) or isinstance(value, bool):
+            raise TypeError(f"{owner}: {name} must be {self}, got {value!r}")
+        if int(value) < 1 or int(value) % 2 == 0:
             raise ValueError(f"{owner}: {name} must be {self}, got {value!r}")
 
 
@@ -144,3 +175,61 @@ class LabelWeights:
             raise TypeError(f"{owner}: {name} must be {self}, got {value!r}")
         if not all(0 <= float(part) < math.inf for part in value):
             raise ValueError(f"{owner}: {name} must be {self}, got {value!r}")
+
+
+def _check_positive(owner: str, name: str, values: object, expected: object) -> None:
+    """Every one of some numbers must be finite and > 0."""
+    if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray):
+        raise TypeError(f"{owner}: {name} must be {expected}, got {values!r}")
+    if not all(_is_real(value) for value in values):
+        raise TypeError(f"{owner}: {name} must be {expected}, got {values!r}")
+    if not all(0 < float(value) < math.inf for value in values):
+        raise ValueError(f"{owner}: {name} must be {expected}, got {values!r}")
+
+
+@dataclass(frozen=True)
+class Spacing:
+    """None, or the distance between neighbours along each spatial axis, finite and > 0; one number stands for all axes."""
+
+    def __str__(self) -> str:
+        return "None, or one number > 0 a spatial axis"
+
+    def check(self, owner: str, name: str, value: object) -> None:
+        """See `Domain`; how many numbers there must be is known where the spatial axes are."""
+        if value is not None:
+            _check_positive(owner, name, [value] if _is_real(value) else value, self)
+
+
+@dataclass(frozen=True)
+class Radii:
+    """One or more finite numbers > 0."""
+
+    def __str__(self) -> str:
+        return "one or more numbers > 0"
+
+    def check(self, owner: str, name: str, value: object) -> None:
+        """See `Domain`."""
+        _check_positive(owner, name, value, self)
+        if len(value) == 0:  # type: ignore[arg-type]
+            raise ValueError(f"{owner}: {name} must be {self}, got {value!r}")
+
+
+@dataclass(frozen=True)
+class Field:
+    """None, or an array of pred's library with a finite number for every element of `pred`, to whose shape it broadcasts."""
+
+    def __str__(self) -> str:
+        return "None, or an array of real numbers that broadcasts to pred"
+
+    def check(self, owner: str, name: str, value: object) -> None:
+        """See `Domain`; shape, dtype and device are checked where `pred` is."""
+        if value is not None and not (hasattr(value, "shape") and hasattr(value, "dtype")):
+            raise TypeError(f"{owner}: {name} must be {self}, got {value!r}")
+
+
+@dataclass(frozen=True)
+class OnlyWith:
+    """Said beside a domain: the parameter has a meaning only where another one, `parameter`, has one of `values`."""
+
+    parameter: str
+    values: tuple[str, ...]

@@ -8,7 +8,7 @@ from typing import Any
 
 from . import _arguments, registry
 from ._counting import check_masks
-from ._engine import arrays_among, evaluate_gradient, kernel_of, split_keywords
+from ._engine import evaluate_gradient, kernel_of, split_keywords
 
 __all__ = ["grad", "validate", "value_and_grad"]
 
@@ -99,4 +99,4 @@ def validate(function: Callable[..., Any], pred: Any, target: Any, **keywords: A
     call = replace(kernel.bind(common, own), check_values=True)
     backend = _arguments.library_of(kernel.name, pred)
     with backend.guard():
-        call(backend.detach(pred), target, *arrays_among(common), gradient=False)
+        call(backend.detach(pred), target, *kernel.arrays_among(common, own), gradient=False)

@@ -5,8 +5,8 @@
 'region'
 >>> registry.losses["dice_loss"].parameters["smooth"].default
 1e-05
->>> sorted(record.name for record in registry.losses.values() if record.family == "compound")
-['combo_loss', 'exponential_logarithmic_loss']
+>>> sorted(record.name for record in registry.losses.values() if record.family == "boundary")
+['boundary_loss', 'hausdorff_loss', 'shape_aware_loss']
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, get_args, get_type_hints
 
-from .domains import Domain
+from .domains import Domain, OnlyWith
 
 __all__ = ["Family", "LossRecord", "MetricRecord", "Parameter", "losses", "metrics"]
 
@@ -31,6 +31,8 @@ class Parameter:
     name: str
     default: Any
     domain: Domain
+    only_with: OnlyWith | None = None
+    """Where it has a meaning; elsewhere it must stay at its default."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class LossRecord:
     hard_target: bool = False
     smooth: bool = True
     """The value is differentiable wherever it is finite."""
+    spatial: bool = False
+    """`axis` names the spatial axes of an image: contours, distances or neighbourhoods along them enter the value."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,9 @@ def parameters_of(function: Callable[..., Any]) -> Mapping[str, Parameter]:
     hints = get_type_hints(function, include_extras=True)
     found = {}
     for name, parameter in inspect.signature(function).parameters.items():
-        domains = [extra for extra in get_args(hints[name])[1:] if hasattr(extra, "check")]
+        extras = get_args(hints[name])[1:]
+        domains = [extra for extra in extras if hasattr(extra, "check")]
+        only_with = next((extra for extra in extras if isinstance(extra, OnlyWith)), None)
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY and domains:
-            found[name] = Parameter(name, parameter.default, domains[0])
+            found[name] = Parameter(name, parameter.default, domains[0], only_with)
     return MappingProxyType(found)

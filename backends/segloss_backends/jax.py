@@ -20,17 +20,17 @@ __all__ = ["backend"]
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _closed_form(run: Any, pred: Array, target: Array, weight: Array, class_weight: Array) -> Array:
-    return run(pred, target, weight, class_weight, gradient=False)[0]
+def _closed_form(run: Any, pred: Array, target: Array, weight: Array, class_weight: Array, field: Array) -> Array:
+    return run(pred, target, weight, class_weight, field, gradient=False)[0]
 
 
 def _forward(run: Any, pred: Array, *constants: Array) -> tuple[Array, Any]:
     return run(pred, *constants, gradient=False)[0], (pred, constants)
 
 
-def _backward(run: Any, saved: Any, cotangent: Array) -> tuple[Array, None, None, None]:
+def _backward(run: Any, saved: Any, cotangent: Array) -> tuple[Array, None, None, None, None]:
     pred, constants = saved
-    return run(pred, *constants, gradient=True, cotangent=cotangent)[1], None, None, None
+    return run(pred, *constants, gradient=True, cotangent=cotangent)[1], None, None, None, None
 
 
 _closed_form.defvjp(_forward, _backward)

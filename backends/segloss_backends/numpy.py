@@ -11,6 +11,8 @@ from scipy.special import expit, log_expit
 
 from segloss_ref._backend import Array, Backend
 
+from . import _host
+
 __all__ = ["backend"]
 
 
@@ -32,6 +34,9 @@ class _NumPy(Backend):
 
     def log_sigmoid(self, x: Array) -> Array:
         return log_expit(x)
+
+    def squared_distance(self, sites: Array, axes: tuple[int, ...], spacing: tuple[float, ...]) -> Array:
+        return _host.squared_distance(sites, axes, spacing)
 
     def dtypes(self) -> tuple[str, ...]:
         return ("float64", "float32", "float16")

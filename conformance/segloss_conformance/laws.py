@@ -37,6 +37,7 @@ class Law:
 LAWS: list[Law] = []
 
 _PIXELWISE = {"binary_cross_entropy", "weighted_cross_entropy", "focal_loss"}
+_SPATIAL = {name for name, record in registry.losses.items() if record.spatial}
 _SMOOTH = {name for name, record in registry.losses.items() if "smooth" in record.parameters}
 
 
@@ -86,7 +87,9 @@ def _along(case: Case, change: Callable[[Any, int], Any]) -> Case | None:
         weight = np.broadcast_to(weight, shape)
         place = axis - 1 if class_axis is not None and class_axis < axis else axis
         weight = change(weight, place)
-    return _changed(case, pred=apply(case.pred), target=apply(case.target), weight=weight)
+    phi = case.keywords.get("phi")
+    phi = None if phi is None else apply(np.broadcast_to(phi, case.pred.shape))
+    return _changed(case, pred=apply(case.pred), target=apply(case.target), weight=weight, phi=phi)
 
 
 def _flipped(case: Case) -> Case | None:
@@ -94,6 +97,8 @@ def _flipped(case: Case) -> Case | None:
 
 
 def _doubled(case: Case) -> Case | None:
+    if case.name in _SPATIAL:
+        return None  # it matters where pixels lie
     doubled = _along(case, lambda array, axis: np.concatenate([array, array], axis))
     if doubled is None or case.name not in _SMOOTH:
         return doubled
@@ -136,6 +141,8 @@ def _relabelled(case: Case) -> Case | None:
     for name in ("class_weight", "label_weights"):
         if case.keywords.get(name) is not None:
             keywords[name] = tuple(reversed(case.keywords[name]))
+    if case.keywords.get("phi") is not None:
+        keywords["phi"] = np.flip(np.broadcast_to(case.keywords["phi"], case.pred.shape), class_axis).copy()
     flip = [np.flip(array, class_axis).copy() for array in (case.pred, case.target)]
     return _changed(case, pred=flip[0], target=flip[1], **keywords)
 

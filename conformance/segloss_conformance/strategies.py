@@ -75,6 +75,26 @@ def _(domain: domains.Smooth, name: str) -> st.SearchStrategy[Any]:
 
 
 @parameter.register
+def _(domain: domains.OddInteger, name: str) -> st.SearchStrategy[Any]:
+    return st.sampled_from([1, 3, 3, 5, 11])
+
+
+@parameter.register
+def _(domain: domains.Radii, name: str) -> st.SearchStrategy[Any]:
+    return st.sampled_from([(1,), (1, 2), (1.5,), (3, 0.5), (3, 6, 9, 12, 15, 18)])
+
+
+@parameter.register
+def _(domain: domains.Spacing, name: str) -> st.SearchStrategy[Any]:
+    return st.none()  # how many numbers there must be is known to the cases alone, which draw them
+
+
+@parameter.register
+def _(domain: domains.Field, name: str) -> st.SearchStrategy[Any]:
+    return st.none()  # likewise
+
+
+@parameter.register
 def _(domain: domains.LabelWeights, name: str) -> st.SearchStrategy[Any]:
     return st.none()  # the number of labels is known to `loss_cases` alone, which draws them
 
@@ -173,6 +193,31 @@ def _axes(draw: Draw, ndim: int, class_axis: int | None) -> Any:
     return free[draw(st.integers(0, len(free) - 1))]
 
 
+def _dimensions(ndim: int, class_axis: int | None, axis: Any) -> int:
+    """How many axes make a region."""
+    if axis is None:
+        return ndim - (class_axis is not None)
+    return len(axis) if isinstance(axis, tuple) else 1
+
+
+@st.composite
+def _spacing(draw: Draw, dimensions: int) -> Any:
+    """Dyadic and other steps, mostly different along each axis; one number for all of them."""
+    step = st.sampled_from([1.0, 0.5, 2.0, 3.0, 0.75, 0.7, 1.3])
+    if draw(st.integers(0, 4)) == 0:
+        return draw(step)
+    return tuple(draw(st.lists(step, min_size=dimensions, max_size=dimensions)))
+
+
+@st.composite
+def _field(draw: Draw, shape: tuple[int, ...]) -> Any:
+    """A number for every element, or for every place along the last axis."""
+    shape = shape if draw(st.booleans()) else shape[-1:]
+    size = math.prod(shape)
+    values = draw(st.lists(st.sampled_from([0.0, 0.25, 1.0, -1.0, 2.5]), min_size=size, max_size=size))
+    return np.array(values).reshape(shape)
+
+
 @st.composite
 def _weight(draw: Draw, pixels: tuple[int, ...]) -> Any:
     """Pixel weights of the full shape, or of one that broadcasts; sometimes whole regions of 0."""
@@ -255,11 +300,21 @@ def loss_cases(draw: Draw, record: LossRecord) -> Case:
             continue
         if not draw(st.booleans()):
             continue
+        rule = found.only_with
+        if rule is not None:
+            governor = record.parameters[rule.parameter].default
+            if keywords.get(rule.parameter, governor) not in rule.values:
+                continue
         if isinstance(found.domain, domains.LabelWeights):
             labels_ = classes if with_classes else 2
             keywords[name] = tuple(
                 draw(st.lists(st.sampled_from([0.0, 0.5, 1.0, 3.0]), min_size=labels_, max_size=labels_))
             )
+        elif isinstance(found.domain, domains.Spacing):
+            keywords[name] = draw(_spacing(_dimensions(len(shape), class_axis, axis)))
+        elif isinstance(found.domain, domains.Field):
+            if "spacing" not in keywords:
+                keywords[name] = draw(_field(shape))
         else:
             keywords[name] = draw(parameter(found.domain, name))
     if logits and "smooth" in keywords and domains.smooth_pair(keywords["smooth"])[1] == 0:
@@ -333,5 +388,6 @@ def metric_cases(draw: Draw, record: MetricRecord) -> Case:
 
 
 def cases(record: LossRecord | MetricRecord) -> st.SearchStrategy[Case]:
-    """Cases of a loss or metric."""
-    return loss_cases(record) if isinstance(record, LossRecord) else metric_cases(record)
+    """Cases of a loss or metric whose value does not hang on a rounding."""
+    drawn = loss_cases(record) if isinstance(record, LossRecord) else metric_cases(record)
+    return drawn.filter(lambda case: not case.answer.jump) if getattr(record, "spatial", False) else drawn

@@ -7,46 +7,51 @@ backward pass forms it anew from the caller's arguments, in operations that auto
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import array_api_compat.torch
+import numpy as np
 import torch
 from torch.nn import functional
 
 from segloss_ref._backend import Array, Backend
+from segloss_ref._distance import squared_distance as portable_squared_distance
+
+from .. import _host
 
 __all__ = ["backend"]
 
 
 class _ClosedForm(torch.autograd.Function):
-    """`run` with its own gradient: inputs (run, pred, target, weight, class_weight, wanted), outputs (value, gradient)."""
+    """`run` with its own gradient: inputs (run, pred, target, weight, class_weight, field, wanted), outputs (value,
+    gradient)."""
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(run: Any, pred: Any, target: Any, weight: Any, class_weight: Any, wanted: bool) -> Any:
-        value, gradient = run(pred, target, weight, class_weight, gradient=wanted)
+    def forward(run: Any, pred: Any, target: Any, weight: Any, class_weight: Any, field: Any, wanted: bool) -> Any:
+        value, gradient = run(pred, target, weight, class_weight, field, gradient=wanted)
         return value, pred.new_empty(0) if gradient is None else gradient
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        run, pred, target, weight, class_weight, wanted = inputs
+        run, *arrays, wanted = inputs
         _, gradient = output
         ctx.mark_non_differentiable(gradient)
         ctx.run, ctx.ready = run, wanted
-        ctx.save_for_backward(pred, target, weight, class_weight, gradient)
-        ctx.save_for_forward(pred, target, weight, class_weight)
+        ctx.save_for_backward(*arrays, gradient)
+        ctx.save_for_forward(*arrays)
 
     @staticmethod
     def backward(ctx: Any, *cotangents: Any) -> Any:
-        pred, target, weight, class_weight, gradient = ctx.saved_tensors
+        *arrays, gradient = ctx.saved_tensors
         cotangent = cotangents[0]
         if ctx.ready and not torch.is_grad_enabled():
-            by_pred = ctx.run.spread(torch, cotangent.to(gradient.dtype), pred.shape) * gradient
+            by_pred = ctx.run.spread(torch, cotangent.to(gradient.dtype), gradient.shape) * gradient
         else:
-            _, by_pred = ctx.run(pred, target, weight, class_weight, gradient=True, cotangent=cotangent)
-        return None, by_pred, None, None, None, None
+            _, by_pred = ctx.run(*arrays, gradient=True, cotangent=cotangent)
+        return None, by_pred, None, None, None, None, None
 
 
 class _WithForwardMode(_ClosedForm):
@@ -62,6 +67,24 @@ class _WithForwardMode(_ClosedForm):
         return torch.func.jvp(value, (pred,), (tangents[1],))[1], None
 
 
+@torch.library.custom_op("segloss::squared_distance", mutates_args=())
+def _squared_distance(sites: torch.Tensor, axes: Sequence[int], spacing: Sequence[float]) -> torch.Tensor:
+    """One step for torch.compile and torch.func. CPU tensors are read where they lie; others never leave their device."""
+    if sites.device.type == "cpu":
+        return torch.from_numpy(np.ascontiguousarray(_host.squared_distance(sites.numpy(), axes, spacing)))
+    return portable_squared_distance(array_api_compat.torch, sites, axes, spacing, torch.float64, sites.device)
+
+
+@_squared_distance.register_fake
+def _(sites: torch.Tensor, axes: Sequence[int], spacing: Sequence[float]) -> torch.Tensor:
+    return torch.empty(sites.shape, dtype=torch.float64, device=sites.device)
+
+
+@_squared_distance.register_vmap
+def _(info: Any, where: Any, sites: torch.Tensor, axes: Sequence[int], spacing: Sequence[float]) -> Any:
+    return _squared_distance(sites.movedim(where[0], 0), [axis + 1 for axis in axes], spacing), 0
+
+
 class _Torch(Backend):
     name = "torch"
 
@@ -72,13 +95,11 @@ class _Torch(Backend):
         return array.device
 
     def apply(self, run: Any, pred: Array, *constants: Array) -> Array:
-        target, weight, class_weight = (_constant(one) for one in constants)
+        constants = tuple(_constant(one) for one in constants)
         if not (torch.is_grad_enabled() and getattr(pred, "requires_grad", False)):
-            return run(pred, target, weight, class_weight, gradient=False)[0]
+            return run(pred, *constants, gradient=False)[0]
         function = _ClosedForm if torch.compiler.is_compiling() else _WithForwardMode
-        value, _ = function.apply(  # type: ignore[no-untyped-call]
-            run, pred, target, weight, class_weight, not run.couples
-        )
+        value, _ = function.apply(run, pred, *constants, not run.couples)  # type: ignore[no-untyped-call]
         return value
 
     def detach(self, array: Array) -> Array:
@@ -104,6 +125,9 @@ class _Torch(Backend):
         if len(axes) == a.ndim:
             return torch.dot(a.reshape(-1), b.reshape(-1)).reshape((1,) * a.ndim)
         return torch.sum(a * b, dim=axes, keepdim=True) if axes else a * b
+
+    def squared_distance(self, sites: Array, axes: tuple[int, ...], spacing: tuple[float, ...]) -> Array:
+        return _squared_distance(sites, axes, spacing)
 
     def devices(self) -> tuple[str, ...]:
         return ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)

@@ -26,18 +26,23 @@ from segloss_ref._engine import kernel_of, split_keywords
 __all__ = [
     "BalancedCrossEntropy",
     "BinaryCrossEntropy",
+    "BoundaryLoss",
     "ComboLoss",
     "DiceLoss",
+    "DistanceMapLoss",
     "ExponentialLogarithmicLoss",
     "FocalLoss",
     "FocalTverskyLoss",
     "GeneralizedDiceLoss",
+    "HausdorffLoss",
     "JaccardLoss",
     "LogCoshDiceLoss",
     "LossModule",
     "LovaszHingeLoss",
     "LovaszSoftmaxLoss",
     "SensitivitySpecificityLoss",
+    "ShapeAwareLoss",
+    "StructuralSimilarityLoss",
     "TverskyLoss",
     "WeightedCrossEntropy",
 ]
@@ -83,16 +88,21 @@ def _module(loss: Callable[..., Any]) -> type[LossModule]:
 
 BalancedCrossEntropy = _module(segloss_ref.balanced_cross_entropy)
 BinaryCrossEntropy = _module(segloss_ref.binary_cross_entropy)
+BoundaryLoss = _module(segloss_ref.boundary_loss)
 ComboLoss = _module(segloss_ref.combo_loss)
 DiceLoss = _module(segloss_ref.dice_loss)
+DistanceMapLoss = _module(segloss_ref.distance_map_loss)
 ExponentialLogarithmicLoss = _module(segloss_ref.exponential_logarithmic_loss)
 FocalLoss = _module(segloss_ref.focal_loss)
 FocalTverskyLoss = _module(segloss_ref.focal_tversky_loss)
 GeneralizedDiceLoss = _module(segloss_ref.generalized_dice_loss)
+HausdorffLoss = _module(segloss_ref.hausdorff_loss)
 JaccardLoss = _module(segloss_ref.jaccard_loss)
 LogCoshDiceLoss = _module(segloss_ref.log_cosh_dice_loss)
 LovaszHingeLoss = _module(segloss_ref.lovasz_hinge_loss)
 LovaszSoftmaxLoss = _module(segloss_ref.lovasz_softmax_loss)
 SensitivitySpecificityLoss = _module(segloss_ref.sensitivity_specificity_loss)
+ShapeAwareLoss = _module(segloss_ref.shape_aware_loss)
+StructuralSimilarityLoss = _module(segloss_ref.structural_similarity_loss)
 TverskyLoss = _module(segloss_ref.tversky_loss)
 WeightedCrossEntropy = _module(segloss_ref.weighted_cross_entropy)

@@ -10,7 +10,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from ..numbers import ZERO, exact, mp, total
+from .boundary import MERGED_SPATIAL, PER_CLASS_SPATIAL, Doubts
 from .counts import METRICS, counts
 from .counts import counting_metric as metric
 from .losses import MERGED, PER_CLASS, lovasz_hinge_region, lovasz_softmax_region
@@ -18,7 +21,7 @@ from .regions import Answer, problem_of
 
 __all__ = ["LOSSES", "METRICS", "Answer", "counts", "loss", "metric"]
 
-LOSSES = (*PER_CLASS, *MERGED, "lovasz_softmax_loss", "lovasz_hinge_loss")
+LOSSES = (*PER_CLASS, *MERGED, *PER_CLASS_SPATIAL, *MERGED_SPATIAL, "lovasz_softmax_loss", "lovasz_hinge_loss")
 
 
 def loss(
@@ -36,7 +39,15 @@ def loss(
         own["power_"] = own.pop("power")
     shape = k.regions_shape
     present = None
-    if name in MERGED or hinge:
+    doubts = Doubts(logits_of_classes=from_logits and class_axis is not None)
+    if own.get("phi") is not None:
+        own["phi"] = np.broadcast_to(own["phi"], pred.shape)
+    if name in MERGED_SPATIAL:
+        values = [
+            MERGED_SPATIAL[name](image, k, doubts, **own) if region else ZERO
+            for image, region in zip(k.images, k.regions, strict=True)
+        ]
+    elif name in MERGED or hinge:
         function = MERGED.get(name)
         values = [
             ZERO if not region else lovasz_hinge_region(region, kinks) if function is None else function(region, k, **own)
@@ -48,11 +59,13 @@ def loss(
         present = (
             0 if name == "lovasz_softmax_loss" and k.classes and own.get("classes", "present") == "present" else None
         )
-        for region in k.regions:
+        for image, region in zip(k.images, k.regions, strict=True):
             row = []
             for c in classes:
                 if not region:
                     row.append(ZERO)
+                elif name in PER_CLASS_SPATIAL:
+                    row.append(PER_CLASS_SPATIAL[name](image, c, doubts, **own) * k.class_weight[c])
                 elif name != "lovasz_softmax_loss":
                     row.append(PER_CLASS[name](region, c, **own) * k.class_weight[c])
                 elif present is not None and not any(pixel[c].y.v for pixel in region):
@@ -79,4 +92,4 @@ def loss(
         result = [whole]
     nothing = (mp.mpf(0), mp.mpf(0))
     gradient = [whole.d.get(i, nothing) for i in range(pred.size)]
-    return Answer(shape, result, gradient, bool(kinks))
+    return Answer(shape, result, gradient, bool(kinks) or doubts.kinks, doubts.jumps)

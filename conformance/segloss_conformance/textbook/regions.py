@@ -22,6 +22,8 @@ class Answer(NamedTuple):
     gradient: list[tuple[Any, float]] | None
     kink: bool
     """The gradient is not unique, or nearly so: two Lovász errors tie, or a hinge is at 0."""
+    jump: bool = False
+    """The value is not either: a mask or an indicator is at its threshold, and rounding decides."""
 
 
 @dataclass
@@ -36,6 +38,10 @@ class Pixel:
     x: Number  # 1 - y
     w: Number
     z: Number
+    index: tuple[int, ...] = ()
+    """Where it stands in `pred`."""
+    place: tuple[int, ...] = ()
+    """Where it stands in its region, along the axes in the order given."""
 
 
 Region = list[list[Pixel]]  # pixels, each of them with its classes (one when there are none)
@@ -106,6 +112,8 @@ class Problem:
     class_weight: list[Number]
     class_place: int
     """Where the class axis stands among the axes of the values."""
+    images: list[Region]
+    """The regions with their pixels of weight 0; an ignored one is background."""
 
 
 def axes_of(axis: Any, class_axis: int | None, ndim: int) -> list[int]:
@@ -124,7 +132,7 @@ def problem_of(
     pred: Any, target: Any, *, from_logits: bool, class_axis: int | None, axis: Any, weight: Any, class_weight: Any,
     ignore_index: int | None, hinge: bool = False,
 ) -> Problem:  # fmt: skip
-    """The regions of a case; a pixel of weight 0 is in none of them."""
+    """The regions of a case; a pixel of weight 0 is in none of them, but in the image that it belongs to."""
     ndim = pred.ndim
     class_axis = None if class_axis is None else class_axis % ndim
     axes = axes_of(axis, class_axis, ndim)
@@ -133,7 +141,7 @@ def problem_of(
     weights = None if weight is None else np.broadcast_to(weight, pixel_shape)
     is_map = class_axis is not None and target.ndim == ndim - 1
     kept = [one for one in range(ndim) if one not in axes and one != class_axis]
-    regions: dict[tuple[int, ...], Region] = {
+    images: dict[tuple[int, ...], Region] = {
         key: [] for key in itertools.product(*(range(pred.shape[one]) for one in kept))
     }
     for place in np.ndindex(*pixel_shape):
@@ -143,10 +151,9 @@ def problem_of(
         ]
         w = 1.0 if weights is None else float(weights[place])
         label = target[place] if is_map or class_axis is None else None
-        if ignore_index is not None and label == ignore_index:
+        ignored = ignore_index is not None and label == ignore_index
+        if ignored:
             w = 0.0
-        if w == 0:
-            continue  # a pixel left out is left out of everything
         flat = [int(np.ravel_multi_index(index, pred.shape)) for index in full]
         values = [float(pred[index]) for index in full]
         if hinge or not from_logits:
@@ -160,16 +167,16 @@ def problem_of(
             views = _softmax(list(zip(flat, values, strict=True)))
         pixel = []
         for c, index in enumerate(full):
-            y = float(label == c) if is_map else float(target[index])
-            pixel.append(Pixel(*views[c], exact(y), exact(1) - exact(y), exact(w), numbers[c]))
+            y = 0.0 if ignored else float(label == c) if is_map else float(target[index])
+            region_place = tuple(index[one] for one in axes)
+            pixel.append(Pixel(*views[c], exact(y), exact(1) - exact(y), exact(w), numbers[c], index, region_place))
         key = tuple(full[0][one] for one in kept)
-        regions[key].append(pixel)
+        images[key].append(pixel)
     factors = [ONE] * (classes or 1) if class_weight is None else [constant(float(c)) for c in class_weight]
     shape = tuple(pred.shape[one] for one in kept)
-    return Problem(
-        list(regions.values()), shape, classes, factors,
-        0 if class_axis is None else sum(one < class_axis for one in kept),
-    )  # fmt: skip
+    regions = [[pixel for pixel in image if pixel[0].w.v != 0] for image in images.values()]
+    class_place = 0 if class_axis is None else sum(one < class_axis for one in kept)
+    return Problem(regions, shape, classes, factors, class_place, list(images.values()))
 
 
 def mean_of(region: Region, term: Callable[[list[Pixel]], Number]) -> Number:

@@ -1,0 +1,81 @@
+"""Squared distances on the host, for every library whose arrays lie in its memory: SciPy, or `edt` where that is as exact.
+
+SciPy's transform measures to a phantom point outside the image where there is nothing to measure to; that is caught here. The
+package `edt` is several times faster and computes in float32, so it is asked only for squared distances that float32 holds
+exactly; which of the two is installed never shows in a result.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+__all__ = ["squared_distance"]
+
+_HAS_EDT = importlib.util.find_spec("edt") is not None
+_EXACT_IN_FLOAT32 = 2**24
+_SMALL = 2**14  # its square times 2^24 still has fewer than 53 binary digits
+
+
+def squared_distance(sites: Any, axes: Sequence[int], spacing: Sequence[float]) -> Any:
+    """float64 squared distances of every position to the nearest True one along `axes`; inf where there is none."""
+    if not axes:
+        return np.where(sites, 0.0, math.inf)
+    kept = [axis for axis in range(sites.ndim) if axis not in axes]
+    images = np.transpose(sites, (*kept, *axes))
+    result = np.zeros(images.shape)
+    units = (
+        _dyadic_units(spacing, [sites.shape[axis] for axis in axes]) if _HAS_EDT and len(axes) in (1, 2, 3) else None
+    )
+    for place in itertools.product(*(range(sites.shape[axis]) for axis in kept)):
+        _image(images[place], spacing, units, result[place])
+    order = (*kept, *axes)
+    return np.transpose(result, [order.index(axis) for axis in range(sites.ndim)])
+
+
+def _image(sites: Any, spacing: Sequence[float], units: tuple[float, tuple[int, ...]] | None, result: Any) -> None:
+    """Write the squared distances of one image into `result`, which is 0."""
+    if not sites.any():
+        result[...] = math.inf
+        return
+    # Only the box around what is no site needs a look: every pixel outside it is one, and no nearest site lies beyond its rim.
+    box = []
+    for axis in range(sites.ndim):
+        lines = np.flatnonzero(~sites.all(axis=tuple(one for one in range(sites.ndim) if one != axis)))
+        if not lines.size:
+            return
+        box.append(slice(max(lines[0] - 1, 0), lines[-1] + 2))
+    others = ~sites[tuple(box)]
+    if units is not None:
+        import edt
+
+        scale, steps = units
+        found = edt.edtsq(np.ascontiguousarray(others), anisotropy=steps if len(steps) > 1 else steps[0])
+        np.multiply(found, scale, out=result[tuple(box)], dtype=np.float64)
+        return
+    nearest = ndimage.distance_transform_edt(others, sampling=spacing, return_distances=False, return_indices=True)
+    target = result[tuple(box)]
+    for axis, step in enumerate(spacing):
+        shape = tuple(-1 if one == axis else 1 for one in range(sites.ndim))
+        apart = (nearest[axis] - np.arange(others.shape[axis]).reshape(shape)) * step
+        target += apart * apart
+
+
+def _dyadic_units(spacing: Sequence[float], lengths: Sequence[int]) -> tuple[float, tuple[int, ...]] | None:
+    """(u^2, multiples) when every spacing is a whole multiple of one u, float32 holds all squares of multiples, and float64 all
+    of distances, so that no order of the operations could round; else None."""
+    halvings = max(step.as_integer_ratio()[1] for step in spacing)  # a power of two, as every float's denominator is
+    whole = [int(step * halvings) for step in spacing]
+    common = math.gcd(*whole)
+    multiples = tuple(one // common for one in whole)
+    largest = sum((one * length) ** 2 for one, length in zip(multiples, lengths, strict=True))
+    if largest > _EXACT_IN_FLOAT32 or common > _SMALL:
+        return None
+    unit = common / halvings
+    return unit * unit, multiples
