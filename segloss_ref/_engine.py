@@ -202,7 +202,8 @@ class Call:
         term = self.kernel.formula(region, **own)
         value, per_region = term.value, 1.0
         if self.kernel.per_class and self.class_axis is not None:
-            value, per_region = value * region.class_weight, region.class_weight
+            per_region = region.class_weight
+            value = region.prob.times_log(per_region, value) if hasattr(per_region, "shape") else value
         if region.weight is not None:
             value = xp.where(region.count == 0, 0.0, value)
         dropped = self._dropped(pred.ndim)

@@ -69,7 +69,7 @@ class Region:
 
     def sum(self, x: Array) -> Array:
         """Weighted sum over each region, for every class."""
-        weighted = x if self.weight is None else x * self.weight
+        weighted = x if self.weight is None else self.prob.times_log(self.weight, x)
         return self.xp.sum(weighted, axis=self.axes, keepdims=True)
 
     @property

@@ -228,6 +228,11 @@ def test_what_cannot_run_says_so() -> None:
             assert "cupy" in absent
 
 
+def test_a_backend_asked_for_by_name_need_not_have_a_gpu() -> None:
+    assert cli.main(["run", "--backend", "torch", "--dtype", "float64", "--only", "dice_score", "--examples", "2"]) == 0
+    assert cli.main(["run", "--backend", "torch", "--device", "cuda:99"]) == 2
+
+
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["list"]) == 0
     out = capsys.readouterr().out

@@ -52,8 +52,9 @@ def execute(options: argparse.Namespace) -> int:
     found = libraries(options.backend, options.device, options.dtype)
     columns = [one for one in found if isinstance(one, Library)]
     absent = [one for one in found if isinstance(one, Absent)]
-    if (options.backend or options.device) and absent:
-        raise UsageError(f"asked for but not to be had: {absent[0].label}: {absent[0].reason}")
+    refused = [one for one in absent if options.device or one.label in (options.backend or [])]
+    if refused:
+        raise UsageError(f"asked for but not to be had: {refused[0].label}: {refused[0].reason}")
     if not columns:
         raise UsageError(f"no column has dtype {', '.join(options.dtype or [])}")
 
