@@ -20,6 +20,7 @@ from .domains import Field
 __all__ = ["Classes", "Common", "Kernel", "Pixels", "Reduction", "evaluate_gradient", "kernel_of"]
 
 Reduction = Literal["mean", "sum", "none"]
+_SEQUENCES = (list, np.ndarray)
 _Array = TypeVar("_Array")
 _Public = TypeVar("_Public", bound=Callable[..., Any])
 
@@ -66,6 +67,7 @@ class Kernel:
     logits_only: bool = False
     hard_target: bool = False
     smooth: bool = True
+    partial: bool = False
     spatial: bool = False
 
     def public(self, function: _Public) -> _Public:
@@ -86,6 +88,7 @@ class Kernel:
                 logits_only=self.logits_only,
                 hard_target=self.hard_target,
                 smooth=self.smooth,
+                partial=self.partial,
                 spatial=self.spatial,
             )
         )
@@ -382,7 +385,7 @@ def _wide(xp: Any, dtype: Any) -> Any:
 
 def _plain(value: Any) -> Any:
     """A sequence of numbers as a tuple, which can be compared."""
-    return tuple(value) if isinstance(value, list | np.ndarray) and getattr(value, "ndim", 1) == 1 else value
+    return tuple(value) if isinstance(value, _SEQUENCES) and getattr(value, "ndim", 1) == 1 else value
 
 
 def kernel_of(loss: Callable[..., Any]) -> Kernel:

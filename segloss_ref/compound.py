@@ -111,7 +111,7 @@ def _structural_similarity_loss(r: Region, *, window: int, sigma: float, c4: flo
         mean, deviation = gaussian_statistics(r.prob.backend, x, r.axes, window, sigma)
         return (x - mean + c4) / (deviation + c4)
 
-    e = r.xp.abs(structure(r.image.y) - structure(r.image.prob.p))
+    e = r.xp.abs(structure(r.image.y) - structure(r.prob.backend.detach(r.image.prob.p)))
     f = r.present(e - beta * r.largest(e))
     m = r.sum(f)
     cross, slope = r.prob.binary_cross_entropy(r.y)
@@ -143,6 +143,7 @@ _structural_similarity = Kernel(
     _structural_similarity_loss,
     per_class=True,
     spatial=True,
+    partial=True,
 )
 
 

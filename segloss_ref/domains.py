@@ -179,7 +179,7 @@ class LabelWeights:
 
 def _check_positive(owner: str, name: str, values: object, expected: object) -> None:
     """Every one of some numbers must be finite and > 0."""
-    if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray):
+    if isinstance(values, str) or not isinstance(values, (Sequence, np.ndarray)):
         raise TypeError(f"{owner}: {name} must be {expected}, got {values!r}")
     if not all(_is_real(value) for value in values):
         raise TypeError(f"{owner}: {name} must be {expected}, got {values!r}")

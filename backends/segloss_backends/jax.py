@@ -56,6 +56,9 @@ class _Jax(Backend):
     def apply(self, run: Any, pred: Array, *constants: Array) -> Array:
         return _closed_form(run, pred, *constants)
 
+    def detach(self, array: Array) -> Array:
+        return jax.lax.stop_gradient(array)
+
     def sigmoid(self, x: Array) -> Array:
         return jax.nn.sigmoid(x)
 

@@ -43,7 +43,7 @@ def test_transforms(name: str) -> None:
     np.testing.assert_allclose(gradient, wanted, rtol=1e-11, atol=1e-16)
     stacked = jax.jit(jax.vmap(jax.grad(loss)))(jax.numpy.stack([z, 2 * z]))
     np.testing.assert_allclose(stacked[1], jax.grad(loss)(2 * z), rtol=1e-11, atol=1e-16)
-    if record.smooth:
+    if record.smooth and not record.partial:
         hessian = jax.hessian(loss)(z)
         step = 1e-6 * rng.normal(size=z.shape)
         change = jax.grad(loss)(z + step) - jax.grad(loss)(z - step)

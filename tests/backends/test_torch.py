@@ -24,7 +24,9 @@ FORMS = [
     if (not classes or ("class_axis" in record.keywords and record.categorical))
     and (classes or not record.needs_class_axis)
 ]
-SMOOTH = [form for form in FORMS if registry.losses[form[0]].smooth]
+WHOLE = [form for form in FORMS if not registry.losses[form[0]].partial]
+SMOOTH = [form for form in WHOLE if registry.losses[form[0]].smooth]
+whole_forms = pytest.mark.parametrize(("name", "classes"), WHOLE)
 forms = pytest.mark.parametrize(("name", "classes"), FORMS)
 smooth_forms = pytest.mark.parametrize(("name", "classes"), SMOOTH)
 
@@ -77,7 +79,7 @@ def test_backward_runs_the_closed_form(name: str, classes: bool, reduction: str)
 
 
 @torch_s_own
-@forms
+@whole_forms
 @pytest.mark.parametrize("reduction", ["mean", "none"])
 def test_gradcheck(name: str, classes: bool, reduction: str) -> None:
     loss, logits, target, keywords = case(name, classes)
@@ -94,7 +96,7 @@ def test_gradgradcheck(name: str, classes: bool, reduction: str) -> None:
     assert torch.autograd.gradgradcheck(lambda z: loss(z, target, reduction=reduction, axis=(2,), **keywords), (leaf,))
 
 
-@forms
+@whole_forms
 def test_probabilities_pass_gradcheck_too(name: str, classes: bool) -> None:
     loss, logits, target, keywords = case(name, classes)
     keywords.pop("from_logits", None)

@@ -15,9 +15,14 @@ import pytest
 
 from segloss_conformance import textbook
 from segloss_conformance.numbers import Number, exact, exp, log, log1p, mp, power, sqrt, total, variable
+from segloss_conformance.textbook.boundary import MERGED_SPATIAL, PER_CLASS_SPATIAL
 
 NAN, INF = math.nan, math.inf
 LN2, LN3 = mp.log(2), mp.log(3)
+# Pixels left out are still part of the geometry of these.
+SPATIAL = {*PER_CLASS_SPATIAL, *MERGED_SPATIAL}
+# What moves with the prediction is partly a constant for the gradient of this one.
+PARTIAL = {"structural_similarity_loss"}
 
 
 def frac(above: int, below: int) -> Any:
@@ -64,7 +69,50 @@ D, V = [0.875, 0.25, 0.5, 0.375], [1, 1, 0, 0]
 G3 = mp.mpf(0.3)
 SOFT_CROSS = (2 * (2 * LN2 - LN3) ** G3 + (2 * LN2) ** G3 + LN2**G3) / 4
 
+# Foreground {0, 1} of four pixels: the other class is 2, 1, 1, 2 away. P's mask is {0}, and 1, 1, 2, 3.
+FAR = [0.25, 0.25, 0.25, 0.75]  # its mask is {3}, 2 away from the nearest point of the contour {0, 1}
+# Two pixels, each with the other on both sides (the image is mirrored): a window has the share c of its middle, and
+# 1 - c of the other. mu_0 = c and sd^2 = c (1 - c) for y = (1, 0); p = (1/4, 3/4) has minus half the deviations.
+C = 1 / (1 + 2 * mp.exp(-2 / mp.mpf(9)))
+SD, C4 = mp.sqrt(C * (1 - C)), mp.mpf(0.01)
+E0 = abs((1 - C + C4) / (SD + C4) - (-(1 - C) / 2 + C4) / (SD / 2 + C4))
+E1 = abs((C - 1 + C4) / (SD + C4) - ((1 - C) / 2 + C4) / (SD / 2 + C4))
+
 BINARY: list[tuple[str, list[float], list[float], dict[str, Any], Any]] = [
+    # phi = 0, 1/2, 1/2, 0: (LN4/3 + 3/2 LN4 + 3/2 LN2 + LN4/3)/4
+    ("distance_map_loss", P, Y, {}, (17 * LN2 - 4 * LN3) / 8),
+    ("distance_map_loss", P, Y, {"spacing": 0.5}, (17 * LN2 - 4 * LN3) / 8),  # phi is a ratio
+    # d = 1, 1, 2, 3; phi = 2/3, 2/3, 1/3, 0
+    ("distance_map_loss", P, RARE, {}, (30 * LN2 - 13 * LN3) / 12),
+    ("distance_map_loss", P, Y, {"phi": np.array([0, 1, 2, 0.5])}, (24 * LN2 - 5 * LN3) / 8),
+    ("distance_map_loss", P, [1, 1, 1, 1], {}, (8 * LN2 - LN3 - LN2) / 4),  # no boundary: the cross-entropy
+    # One contour point 2 away, E = 2, or 1 with half the spacing; CE = (8 LN2 - LN3)/4
+    ("shape_aware_loss", FAR, Y, {}, 3 * (8 * LN2 - LN3) / 4),
+    ("shape_aware_loss", FAR, Y, {"spacing": (0.5,)}, 2 * (8 * LN2 - LN3) / 4),
+    # The masks differ at 0, 1 and 3, which are 0, 0 and 2 away.
+    ("shape_aware_loss", FAR, Y, {"scope": "pixel"}, (12 * LN2 - LN3) / 4),
+    ("shape_aware_loss", [0.25] * 4, Y, {}, (8 * LN2 - 2 * LN3) / 4),  # no contour, E = 0
+    # D = -2, -1, 1, 2
+    ("boundary_loss", P, Y, {}, frac(-3, 16)),
+    ("boundary_loss", P, Y, {"spacing": 0.5}, frac(-3, 32)),
+    ("boundary_loss", P, [1, 1, 1, 1], {}, 0),
+    # (p - y)^2 = 1/16, 9/16, 4/16, 1/16; d_p^2 + d_y^2 = 5, 2, 5, 13; d_p + d_y = 3, 2, 3, 5
+    ("hausdorff_loss", P, Y, {}, frac(7, 8)),
+    ("hausdorff_loss", P, Y, {"alpha": 1.0}, frac(19, 32)),
+    ("hausdorff_loss", P, Y, {"spacing": 2.0}, frac(7, 2)),
+    # e_1 = 1/3, 1, 1, 1/3; e_2 = 0, 5/9, 5/9, 0: (8/3 + 4 * 10/9)/4
+    ("hausdorff_loss", [1] * 4, [0] * 4, {"method": "erosion", "erosions": 2}, frac(16, 9)),
+    # e_1 = 1/6, 1/2, 1/2, 1/6, and nothing after
+    ("hausdorff_loss", [1] * 4, [0] * 4, {"method": "erosion", "erosions": 2, "rescale": "none"}, frac(1, 3)),
+    # e_1 = e_2 = 0, 1, 1, 0
+    ("hausdorff_loss", [1] * 4, [0] * 4, {"method": "erosion", "erosions": 2, "rescale": "minmax"}, frac(5, 2)),
+    # a = 1, 1, 0, 0; f(1 - Y) = 1/2; B * p = 1, 2/3: 1 + 2/3
+    ("hausdorff_loss", [1, 1, 0, 0], [0] * 4, {"method": "convolution", "radii": (1,)}, frac(5, 12)),
+    # b = 1, 0, 0, 0; f(1 - P) = 1/2; B_1 * y = 2/3, B_2 * y = 3/5: 2/3 + 4 * 3/5
+    ("hausdorff_loss", [0] * 4, RARE, {"method": "convolution", "radii": (1, 2)}, frac(23, 30)),
+    ("structural_similarity_loss", [0.25, 0.75], [1, 0], {}, LN2 * (E0 + E1)),
+    ("structural_similarity_loss", [0.25, 0.75], [1, 0], {"beta": 1.0}, 0),
+    ("structural_similarity_loss", [0.25] * 4, [1] * 4, {}, 0),  # both flat
     # -(ln 3/4 + ln 1/4 + ln 1/2 + ln 3/4)/4 = -(2 LN3 - 7 LN2)/4
     ("binary_cross_entropy", P, Y, {}, (7 * LN2 - 2 * LN3) / 4),
     # y = 1/4 at p = 1/2: both logarithms are -LN2, whatever y is.
@@ -161,7 +209,8 @@ def test_binary_covers_every_loss() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in textbook.LOSSES if name not in ("lovasz_hinge_loss", "generalized_dice_loss")]
+    "name",
+    [name for name in textbook.LOSSES if name not in {"lovasz_hinge_loss", "generalized_dice_loss", *PARTIAL}],
 )
 def test_logits_are_probabilities_through_the_logistic(name: str) -> None:
     # A logit of ln 3 would be 3/4 exactly; the nearest float is off by 2^-53, which the first derivative repairs.
@@ -177,6 +226,12 @@ def test_logits_are_probabilities_through_the_logistic(name: str) -> None:
 
 
 GRADIENTS: list[tuple[str, list[float], list[float], dict[str, Any], list[Any]]] = [
+    ("boundary_loss", P, Y, {}, [frac(-1, 2), frac(-1, 4), frac(1, 4), frac(1, 2)]),
+    # 2 (p - y)(d_p^2 + d_y^2)/4
+    ("hausdorff_loss", P, Y, {}, [frac(-5, 8), frac(-3, 4), frac(5, 4), frac(13, 8)]),
+    ("shape_aware_loss", FAR, Y, {}, [-3, -3, 1, 3]),
+    # e is a constant: e_i/2 times -1/p and 1/q
+    ("structural_similarity_loss", [0.25, 0.75], [1, 0], {}, [-2 * E0, 2 * E1]),
     # -1/p and 1/q over N
     ("binary_cross_entropy", P, Y, {}, [frac(-1, 3), -1, frac(1, 2), frac(1, 3)]),
     # At p = y the derivative is -1/N or +1/N, not 0.
@@ -368,7 +423,7 @@ LEFT_OUT: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("name", [name for name in textbook.LOSSES if name != "generalized_dice_loss"])
+@pytest.mark.parametrize("name", [name for name in textbook.LOSSES if name not in {"generalized_dice_loss", *SPATIAL}])
 @pytest.mark.parametrize("how", LEFT_OUT)
 def test_left_out_pixels_are_left_out_of_everything(name: str, how: dict[str, Any]) -> None:
     keywords = {key: value for key, value in how.items() if key != "target"}
@@ -381,7 +436,8 @@ def test_left_out_pixels_are_left_out_of_everything(name: str, how: dict[str, An
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in textbook.LOSSES if name not in ("lovasz_hinge_loss", "weighted_cross_entropy")]
+    "name",
+    [name for name in textbook.LOSSES if name not in {"lovasz_hinge_loss", "weighted_cross_entropy", *SPATIAL}],
 )
 def test_ignored_labels_are_left_out_of_everything(name: str) -> None:
     pred = np.array([[0.75, NAN, 0.25], [0.25, NAN, 0.75]])
@@ -553,6 +609,8 @@ def variants() -> list[tuple[str, dict[str, Any]]]:
     found: list[tuple[str, dict[str, Any]]] = []
     for name in textbook.LOSSES:
         for own in extra.get(name, [{}]):
+            if name in PARTIAL:
+                continue
             if name == "lovasz_hinge_loss":
                 found.append((name, own))
                 continue
@@ -868,3 +926,49 @@ def test_metric_bounds_hold_in_float32() -> None:
     answer = textbook.metric("dice_score", MP, MT)
     assert excess(2 * tp / (2 * tp + fp + fn), answer.value[0]) <= 1
     assert excess(2 * tp / (2 * tp + fp + fn) + np.float32(1e-4), answer.value[0]) > 1
+
+
+# Geometry in two dimensions. ------------------------------------------------------------------------------------------
+
+
+def test_distances_go_straight_and_in_physical_units() -> None:
+    y = [[1, 0], [0, 0]]
+    agree(values("boundary_loss", [[0, 0], [0, 1]], y, spacing=(3.0, 4.0)), [frac(5, 4)])
+    agree(values("boundary_loss", [[0, 0], [1, 0]], y, spacing=(3.0, 4.0)), [frac(3, 4)])
+    agree(values("boundary_loss", [[1, 0], [0, 0]], y, spacing=(3.0, 4.0)), [frac(-3, 4)])
+    # Numbers of spacing go with the axes in the order given.
+    agree(values("boundary_loss", [[0, 0], [1, 0]], y, spacing=(3.0, 4.0), axis=(1, 0)), [1])
+
+
+def test_contours_have_face_neighbours_and_the_image_has_an_edge() -> None:
+    # A full 3x3 target has its eight outer pixels for a contour; the prediction's single pixel is the middle, 1 away.
+    p = np.full((3, 3), 0.25)
+    p[1, 1] = 0.75
+    cross = (8 * 2 * LN2 + (2 * LN2 - LN3)) / 9
+    agree(values("shape_aware_loss", p, np.ones((3, 3))), [2 * cross])
+    agree(values("shape_aware_loss", p, np.ones((3, 3)), spacing=(4.0, 2.0)), [3 * cross])
+    # A corner missing: the middle touches it by a corner only, and is still no contour pixel.
+    y = np.ones((3, 3))
+    y[0, 0] = 0
+    cross = (7 * 2 * LN2 + 2 * (2 * LN2 - LN3)) / 9
+    agree(values("shape_aware_loss", p, y), [2 * cross])
+
+
+def test_weights_leave_the_geometry_alone() -> None:
+    y, w = np.array([1, 1, 0, 0]), np.array([1.0, 0.0, 1.0, 1.0])
+    # D = -2, -1, 1, 2 as without weights
+    agree(values("boundary_loss", P, y, weight=w), [frac(-1, 6)])
+    # the largest distance that counts is 1: phi = 0
+    agree(values("distance_map_loss", P, y, weight=np.array([0.0, 1.0, 1.0, 0.0])), [3 * LN2 / 2])
+    # An ignored pixel is background: the mask is {0}, D = -1, 1, 2, 3
+    agree(values("boundary_loss", P, np.array([1, 255, 0, 0]), ignore_index=255), [frac(1, 3)])
+
+
+def test_values_at_a_threshold_are_marked() -> None:
+    equal = textbook.loss("boundary_loss", np.zeros((2, 3)), np.array([0, 1, 0]), class_axis=0, from_logits=True)
+    assert not equal.jump  # the prediction's mask does not enter
+    equal = textbook.loss("hausdorff_loss", np.zeros((2, 3)), np.array([0, 1, 0]), class_axis=0, from_logits=True)
+    assert equal.jump  # p = 1/2 for either class
+    assert not textbook.loss("hausdorff_loss", np.array([0.5, 0.5]), np.array([0, 1])).jump
+    even = textbook.loss("hausdorff_loss", np.ones(2), np.zeros(2), method="erosion", rescale="minmax")
+    assert even.jump  # e_1 is constant, and rounding decides whether it is stretched

@@ -82,7 +82,7 @@ def test_the_issue_s_half_precision_case() -> None:
     assert float(ref.binary_cross_entropy(ones, ones)) == 0
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", [name for name in LOSSES if not registry.losses[name].spatial])
 def test_weight_of_0_leaves_pixels_out(name: str) -> None:
     """Whatever stands there, nan included, the result is that of the array without these pixels."""
     rng = np.random.default_rng(0)
@@ -138,7 +138,9 @@ def test_ignore_index_is_a_weight_of_0(name: str) -> None:
         marked = np.where(rng.random((2, 3, 5)) < 0.3, 255, labels)
         given = {}
     value, gradient = both(pred, marked, ignore_index=255, **given)
-    safe = np.where(marked == 255, 0, marked)
+    safe: Any = np.where(marked == 255, 0, marked)
+    if given:  # a pixel of no class, which is what an ignored one is in the geometry of the boundary losses
+        safe = np.stack([marked == c for c in range(3)], axis=1)
     expected, expected_gradient = both(pred, safe, weight=(marked != 255).astype(float), **given)
     assert value == expected
     np.testing.assert_array_equal(gradient, expected_gradient)
