@@ -6,12 +6,13 @@ with the number of places or the weight that falls on it.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
+
+import numpy as np
 
 from ..numbers import ONE, ULPS, ZERO, Number, constant, exact, mp, power, sqrt, total
 from .regions import Pixel, Problem, Region, mean_of
@@ -90,19 +91,14 @@ class Image:
         """The boundary distance of every pixel; 0 for an empty or full mask."""
         return [self.nearest(i, [other != member for other in mask]) or ZERO for i, member in enumerate(mask)]
 
-    def windows(
-        self, offsets: dict[tuple[int, ...], Any], continued: Callable[[int, int], int]
-    ) -> list[dict[int, Any]]:
+    def windows(self, offsets: Any, weights: Any, continued: Callable[[Any, int], Any]) -> list[dict[int, Any]]:
         """For every pixel, the pixels that a window around it falls on, each with its share of the offsets' weights."""
         found = []
         for place in self.places:
-            shares: dict[int, Any] = {}
-            for offset, weight in offsets.items():
-                there = tuple(
-                    continued(a + by, length) for a, by, length in zip(place, offset, self.extent, strict=True)
-                )
-                shares[self.at[there]] = shares.get(self.at[there], 0) + weight
-            found.append(shares)
+            there = [continued(a + offsets[:, k], self.extent[k]) for k, a in enumerate(place)]
+            flat = np.ravel_multi_index(there, self.extent) if there else np.zeros(len(offsets), dtype=int)
+            numbers = [self.at[tuple(map(int, np.unravel_index(one, self.extent)))] for one in np.unique(flat)]
+            found.append({j: sum(weights[flat == one]) for j, one in zip(numbers, np.unique(flat), strict=True)})
         return found
 
 
@@ -222,6 +218,13 @@ def _stretched(e: list[Number], counted: list[int], close: bool, doubts: Doubts)
     return [(one - low) / (high - low) for one in e]
 
 
+def _box(reach: int, dimensions: int) -> Any:
+    """All offsets of up to `reach` along each axis, one a row."""
+    steps = np.arange(-reach, reach + 1)
+    grids = np.meshgrid(*[steps] * dimensions, indexing="ij") if dimensions else []
+    return np.stack([grid.ravel() for grid in grids], axis=1) if grids else np.zeros((1, 0), dtype=int)
+
+
 def _by_convolution(
     pixels: Region, c: int, doubts: Doubts, alpha: float = 2.0, radii: Sequence[float] = (3, 6, 9, 12, 15, 18)
 ) -> Number:
@@ -230,16 +233,15 @@ def _by_convolution(
     b = [_error(one) * _error(one) * one.y for one in image.pixels]
     sums = [ZERO] * len(a)
     for radius in radii:
-        reach = math.floor(radius)
-        steps = itertools.product(range(-reach, reach + 1), repeat=image.dimensions)
-        disc = dict.fromkeys((one for one in steps if sum(s * s for s in one) <= radius * radius), 1)
-        windows = image.windows(disc, lambda place, length: min(max(place, 0), length - 1))
+        disc = _box(math.floor(radius), image.dimensions)
+        disc = disc[(disc**2).sum(axis=1) <= radius * radius]
+        windows = image.windows(disc, np.ones(len(disc), dtype=int), lambda at, length: np.clip(at, 0, length - 1))
         for i, shares in enumerate(windows):
 
             def share_of(
-                of: Callable[[Pixel], Number], shares: dict[int, int] = shares, size: int = len(disc)
+                of: Callable[[Pixel], Number], shares: dict[int, Any] = shares, size: int = len(disc)
             ) -> Number:
-                found = total(exact(n) * of(image.pixels[j]) for j, n in shares.items())
+                found = total(exact(int(n)) * of(image.pixels[j]) for j, n in shares.items())
                 # The library may add one pixel after the other.
                 more = {key: (v, e + size * abs(v)) for key, (v, e) in found.d.items()}
                 return Number(found.v, found.e + size * abs(found.v), more) / exact(size)
@@ -263,20 +265,14 @@ def _structural_similarity_loss(
     pixels: Region, c: int, doubts: Doubts, window: int = 3, sigma: float = 1.5, c4: float = 0.01, beta: float = 0.1
 ) -> Number:
     image = Image(pixels, c, None)
-    reach = window // 2
-    one_axis = {k: mp.exp(-(mp.mpf(k) ** 2) / (2 * mp.mpf(sigma) ** 2)) for k in range(-reach, reach + 1)}
-    whole = mp.fsum(one_axis.values())
-    offsets = {
-        offset: mp.fprod(one_axis[k] / whole for k in offset)
-        for offset in itertools.product(one_axis, repeat=image.dimensions)
-    }
+    offsets = _box(window // 2, image.dimensions)
+    weights = np.array([mp.exp(-mp.mpf(int((one**2).sum())) / (2 * mp.mpf(sigma) ** 2)) for one in offsets])
 
-    def mirrored(place: int, length: int) -> int:
-        while not 0 <= place < length:
-            place = 0 if length == 1 else -place if place < 0 else 2 * (length - 1) - place
-        return place
+    def mirrored(at: Any, length: int) -> Any:
+        around = at % (2 * (length - 1)) if length > 1 else 0 * at
+        return np.minimum(around, 2 * (length - 1) - around) if length > 1 else around
 
-    windows = image.windows(offsets, mirrored)
+    windows = image.windows(offsets, weights / mp.fsum(weights), mirrored)
 
     def structure(of: Callable[[Pixel], Number]) -> list[Number]:
         found = []

@@ -1,0 +1,478 @@
+"""Wrong boundary losses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+from segloss_ref import _geometry as geometry
+from segloss_ref import boundary, distribution
+from segloss_ref._filters import gaussian_statistics
+from segloss_ref._probability import Slope
+from segloss_ref._region import Region, Term
+
+from ..case import Case
+from .kit import Answer, mutant, parameter, refer, with_formula
+
+
+def _steps(r: Region, spacing: Any) -> tuple[float, ...]:
+    return geometry.steps("a mutant", spacing, r.axes)
+
+
+def _every_image(r: Region, mask: Any, spacing: Any, field: Any) -> Any:
+    """`field(image, steps)` of every image of a mask."""
+    kept = [axis for axis in range(mask.ndim) if axis not in r.axes]
+    order = (*kept, *r.axes)
+    images = np.transpose(mask, order)
+    result = np.zeros(images.shape)
+    for place in np.ndindex(*images.shape[: len(kept)]):
+        if r.axes:
+            result[place] = field(images[place], _steps(r, spacing))
+    return np.transpose(result, np.argsort(order))
+
+
+def _phantom(image: Any, steps: tuple[float, ...]) -> Any:
+    """The distance to the background as SciPy gives it, to a phantom point where there is none."""
+    return ndimage.distance_transform_edt(image, sampling=steps)
+
+
+# Boundary loss. -------------------------------------------------------------------------------------------------------
+
+
+def _signed(case: Case, change: Any) -> Answer:
+    """The boundary loss with D altered."""
+
+    def formula(r: Region, *, spacing: Any) -> Term:
+        y = geometry.target_mask(r)
+        d = geometry.boundary_distance(r, y, _steps(r, spacing))
+        signed = change(r, y, d, spacing)
+        return r.class_wise_mean(r.prob.p * signed, lambda: Slope(p=signed))
+
+    return with_formula(case, formula)
+
+
+@mutant("boundary_loss", "the distance is taken inside the target alone")
+def boundary_inside_only(case: Case) -> Answer:
+    return _signed(case, lambda r, y, d, spacing: np.where(y, -d, 0.0))
+
+
+@mutant("boundary_loss", "the distance is taken outside the target alone")
+def boundary_outside_only(case: Case) -> Answer:
+    return _signed(case, lambda r, y, d, spacing: np.where(y, 0.0, d))
+
+
+@mutant("boundary_loss", "the sign is inverted")
+def boundary_inverted(case: Case) -> Answer:
+    return _signed(case, lambda r, y, d, spacing: np.where(y, d, -d))
+
+
+@mutant("boundary_loss", "1 is subtracted inside, in pixels whatever the spacing, as the authors' code does")
+def boundary_shifted(case: Case) -> Answer:
+    return _signed(case, lambda r, y, d, spacing: np.where(y & (d > 0), 1 - d, np.where(y, 0.0, d)))
+
+
+@mutant("boundary_loss", "distances are truncated to whole numbers")
+def boundary_truncated(case: Case) -> Answer:
+    return _signed(case, lambda r, y, d, spacing: np.where(y, -np.floor(d), np.floor(d)))
+
+
+@mutant("boundary_loss", "a full target is measured to a phantom point outside the image")
+def boundary_phantom(case: Case) -> Answer:
+    return _signed(
+        case,
+        lambda r, y, d, spacing: (
+            _every_image(r, ~y, spacing, _phantom) * (d > 0) - _every_image(r, y, spacing, _phantom)
+        ),
+    )
+
+
+@mutant("boundary_loss", "taxicab distances")
+def boundary_taxicab(case: Case) -> Answer:
+    def taxicab(image: Any, steps: tuple[float, ...]) -> Any:
+        return ndimage.distance_transform_cdt(image, "taxicab") * steps[0]
+
+    return _signed(
+        case,
+        lambda r, y, d, spacing: np.where(
+            d == 0, 0.0, _every_image(r, ~y, spacing, taxicab) - _every_image(r, y, spacing, taxicab)
+        ),
+    )
+
+
+@mutant("boundary_loss", "the spacing is ignored")
+def boundary_without_spacing(case: Case) -> Answer:
+    return refer(case, spacing=None)
+
+
+@mutant("boundary_loss", "the spacing is read in reverse order, x y z for z y x")
+def boundary_spacing_reversed(case: Case) -> Answer:
+    spacing = parameter(case, "spacing")
+    return refer(case, spacing=tuple(reversed(spacing)) if isinstance(spacing, tuple) else spacing)
+
+
+@mutant("boundary_loss", "the distances are those of the prediction's mask")
+def boundary_of_prediction(case: Case) -> Answer:
+    def formula(r: Region, *, spacing: Any) -> Term:
+        mask = geometry.predicted_mask(r)
+        d = geometry.boundary_distance(r, mask, _steps(r, spacing))
+        signed = np.where(mask, -d, d)
+        return r.class_wise_mean(r.prob.p * signed, lambda: Slope(p=signed))
+
+    return with_formula(case, formula)
+
+
+# Hausdorff losses. ----------------------------------------------------------------------------------------------------
+
+
+def _far(case: Case, change: Any, power: int = 2) -> Answer:
+    """The Hausdorff loss by distances with their sum, or the power of the error, altered; other methods as they are."""
+    if parameter(case, "method") != "distance":
+        return refer(case)
+
+    def formula(r: Region, *, alpha: float, spacing: Any, **own: Any) -> Term:
+        steps = _steps(r, spacing)
+        p, y = geometry.predicted_mask(r), geometry.target_mask(r)
+        d_p, d_y = (geometry.boundary_distance(r, mask, steps) for mask in (p, y))
+        far = change(p, y, d_p**alpha, d_y**alpha)
+        error = r.prob.p * (1 - r.y) - r.prob.q * r.y
+        if power == 1:
+            return r.class_wise_mean(abs(error) * far, lambda: Slope(p=np.sign(error) * far))
+        return r.class_wise_mean(error * error * far, lambda: Slope(p=2 * error * far))
+
+    return with_formula(case, formula)
+
+
+@mutant("hausdorff_loss", "distances are taken inside the masks alone")
+def hausdorff_inside_only(case: Case) -> Answer:
+    return _far(case, lambda p, y, a, b: a * p + b * y)
+
+
+@mutant("hausdorff_loss", "one-sided: the target's distances alone")
+def hausdorff_one_sided(case: Case) -> Answer:
+    return _far(case, lambda p, y, a, b: b)
+
+
+@mutant("hausdorff_loss", "the larger of the two distances in place of their sum")
+def hausdorff_larger(case: Case) -> Answer:
+    return _far(case, lambda p, y, a, b: np.maximum(a, b))
+
+
+@mutant("hausdorff_loss", "the error is not squared")
+def hausdorff_of_errors(case: Case) -> Answer:
+    return _far(case, lambda p, y, a, b: a + b, power=1)
+
+
+@mutant("hausdorff_loss", "alpha is ignored")
+def hausdorff_without_alpha(case: Case) -> Answer:
+    return refer(case, alpha=2.0)
+
+
+@mutant("hausdorff_loss", "the spacing is ignored")
+def hausdorff_without_spacing(case: Case) -> Answer:
+    return refer(case, spacing=None)
+
+
+def _method(case: Case, method: str, formula: Any) -> Answer:
+    """One method with another formula."""
+    return with_formula(case, formula) if parameter(case, "method") == method else refer(case)
+
+
+@mutant("hausdorff_loss", "erosion without the factor 2, as the paper prints it")
+def erosion_as_printed(case: Case) -> Answer:
+    return refer(case, rescale="none") if parameter(case, "rescale") == "unit" and parameter(
+        case, "method") == "erosion" else refer(case)  # fmt: skip
+
+
+@mutant("hausdorff_loss", "every erosion is stretched to [0, 1], as public codes do")
+def erosion_stretched(case: Case) -> Answer:
+    return refer(case, rescale="minmax") if parameter(case, "rescale") == "unit" and parameter(
+        case, "method") == "erosion" else refer(case)  # fmt: skip
+
+
+@mutant("hausdorff_loss", "one erosion too few")
+def erosion_one_less(case: Case) -> Answer:
+    if parameter(case, "method") != "erosion":
+        return refer(case)
+    less = parameter(case, "erosions") - 1
+    if less:
+        return refer(case, erosions=less)
+    value, gradient = refer(case)
+    return 0 * value, 0 * gradient
+
+
+@mutant("hausdorff_loss", "the k-th erosion counts (k - 1)^alpha")
+def erosion_counted_from_0(case: Case) -> Answer:
+    def formula(r: Region, *, alpha: float, erosions: int, rescale: str, **own: Any) -> Term:
+        term = boundary._by_erosion(r, alpha=alpha, erosions=erosions, rescale=rescale)
+        whole = boundary._by_erosion(r, alpha=1e-9, erosions=erosions, rescale=rescale)
+        return Term(term.value - whole.value, lambda f: term.slope(f) + whole.slope(-f), weighted=True)
+
+    return _method(case, "erosion", formula)
+
+
+@mutant("hausdorff_loss", "the erosions are constants for the gradient: the value is right")
+def erosion_detached(case: Case) -> Answer:
+    value, gradient = refer(case)
+    return value, 0 * gradient if parameter(case, "method") == "erosion" else gradient
+
+
+@mutant("hausdorff_loss", "squares in place of discs")
+def convolution_with_squares(case: Case) -> Answer:
+    if parameter(case, "method") != "convolution":
+        return refer(case)
+    return refer(case, radii=tuple(1.5 * radius for radius in parameter(case, "radii")))
+
+
+@mutant("hausdorff_loss", "the radii do not weigh the discs")
+def convolution_unweighted(case: Case) -> Answer:
+    return refer(case, alpha=1e-9) if parameter(case, "method") == "convolution" else refer(case)
+
+
+@mutant("hausdorff_loss", "the gradient of the convolutions is left out: the value is right")
+def convolution_detached(case: Case) -> Answer:
+    def formula(r: Region, *, alpha: float, radii: Any, **own: Any) -> Term:
+        term = boundary._by_convolution(r, alpha=alpha, radii=radii)
+        p, y = r.image.prob.p, r.image.y
+        error = p - y
+        share = 1.0 if r.weight is None else r.weight
+
+        def slope(factor: Any) -> Slope:
+            by_p = share * r.per_pixel(factor) * 2 * error * (p + y)
+            return Slope(pred=r.image.prob.pull(Slope(p=by_p)))
+
+        return Term(term.value, slope, weighted=True)
+
+    return _method(case, "convolution", formula)
+
+
+# Distance map. --------------------------------------------------------------------------------------------------------
+
+
+def _mapped(case: Case, change: Any) -> Answer:
+    """The distance-map loss with its weight made of d and d_max."""
+    if parameter(case, "phi") is not None:
+        return refer(case)
+
+    def formula(r: Region, *, phi: Any, spacing: Any) -> Term:
+        d = geometry.boundary_distance(r, geometry.target_mask(r), _steps(r, spacing))
+        return distribution._distance_map_loss(r, phi=change(r, d), spacing=spacing)
+
+    return with_formula(case, formula)
+
+
+@mutant("distance_map_loss", "the weight is formed and never used, as in the one public code")
+def distance_map_unused(case: Case) -> Answer:
+    return _mapped(case, lambda r, d: 0 * d)
+
+
+@mutant("distance_map_loss", "weighs most far from the boundary")
+def distance_map_far(case: Case) -> Answer:
+    return _mapped(case, lambda r, d: r.ratio(d, r.largest(d)))
+
+
+@mutant("distance_map_loss", "the 1 is missing: the farthest pixels count nothing")
+def distance_map_without_1(case: Case) -> Answer:
+    return _mapped(case, lambda r, d: distribution._closeness(r, parameter(case, "spacing")) - 1)
+
+
+@mutant("distance_map_loss", "d_max is that of the whole batch")
+def distance_map_batch_maximum(case: Case) -> Answer:
+    return _mapped(case, lambda r, d: np.where(r.largest(d) == 0, 0.0, 1 - d / max(d.max(), 1e-300)))
+
+
+@mutant("distance_map_loss", "pixels of weight 0 count in d_max")
+def distance_map_maximum_of_all(case: Case) -> Answer:
+    return _mapped(
+        case,
+        lambda r, d: np.where(
+            d.max(axis=r.axes, keepdims=True) == 0, 0.0, 1 - r.ratio(d, d.max(axis=r.axes, keepdims=True))
+        ),
+    )
+
+
+@mutant("distance_map_loss", "an empty or full target weighs 2 everywhere")
+def distance_map_of_nothing(case: Case) -> Answer:
+    return _mapped(case, lambda r, d: 1 - r.ratio(d, r.largest(d)))
+
+
+# Shape. ---------------------------------------------------------------------------------------------------------------
+
+
+def _strayed(case: Case, scope: str, change: Any) -> Answer:
+    """The shape-aware loss with E altered in one of its scopes."""
+    if parameter(case, "scope") != scope:
+        return refer(case)
+
+    def formula(r: Region, *, scope: str, spacing: Any) -> Term:
+        p, y = geometry.predicted_mask(r), geometry.target_mask(r)
+        e = change(r, p, y, _steps(r, spacing))
+        cross, slope = r.prob.binary_cross_entropy(r.y)
+        return r.class_wise_mean((1 + e) * cross, lambda: slope().scaled(1 + e))
+
+    return with_formula(case, formula)
+
+
+def _directed(r: Region, mine: Any, other: Any, steps: Any, how: str = "mean") -> Any:
+    apart = geometry.contour_distance(r, other, steps)
+    points = geometry.contour(r, mine)
+    if how == "max":
+        return np.max(np.where(points, apart, 0.0), axis=r.axes, keepdims=True)
+    total = np.sum(np.where(points, apart, 0.0), axis=r.axes, keepdims=True)
+    return total if how == "sum" else r.ratio(total, np.sum(points, axis=r.axes, keepdims=True, dtype=float))
+
+
+@mutant("shape_aware_loss", "measured from the target's contour to the predicted one")
+def shape_other_direction(case: Case) -> Answer:
+    return _strayed(case, "region", lambda r, p, y, steps: _directed(r, y, p, steps))
+
+
+@mutant("shape_aware_loss", "the mean of both directions")
+def shape_both_directions(case: Case) -> Answer:
+    return _strayed(case, "region", lambda r, p, y, steps: (_directed(r, p, y, steps) + _directed(r, y, p, steps)) / 2)
+
+
+@mutant("shape_aware_loss", "the largest distance in place of the mean")
+def shape_largest(case: Case) -> Answer:
+    return _strayed(case, "region", lambda r, p, y, steps: _directed(r, p, y, steps, "max"))
+
+
+@mutant("shape_aware_loss", "the sum of the distances in place of the mean")
+def shape_sum(case: Case) -> Answer:
+    return _strayed(case, "region", lambda r, p, y, steps: _directed(r, p, y, steps, "sum"))
+
+
+@mutant("shape_aware_loss", "the distance to the target itself in place of its contour")
+def shape_to_mask(case: Case) -> Answer:
+    def e(r: Region, p: Any, y: Any, steps: Any) -> Any:
+        apart = np.sqrt(geometry._squared(r, y, steps))
+        apart = np.where(np.isinf(apart), 0.0, apart)
+        points = geometry.contour(r, p)
+        total = np.sum(np.where(points, apart, 0.0), axis=r.axes, keepdims=True)
+        return r.ratio(total, np.sum(points, axis=r.axes, keepdims=True, dtype=float))
+
+    return _strayed(case, "region", e)
+
+
+@mutant("shape_aware_loss", "all pixels weigh by their distance, right ones too")
+def shape_everywhere(case: Case) -> Answer:
+    return _strayed(case, "pixel", lambda r, p, y, steps: geometry.contour_distance(r, y, steps))
+
+
+@mutant("shape_aware_loss", "the spacing is ignored")
+def shape_without_spacing(case: Case) -> Answer:
+    return refer(case, spacing=None)
+
+
+@mutant("shape_aware_loss", "minus signs before positive terms, as the survey prints it")
+def shape_as_printed(case: Case) -> Answer:
+    value, gradient = refer(case)
+    return -value, -gradient
+
+
+@mutant("shape_aware_loss", "the weight is E without the 1")
+def shape_without_1(case: Case) -> Answer:
+    value, gradient = refer(case)
+    if "class_axis" in case.keywords or case.keywords.get("reduction", "mean") == "none":
+        return value, gradient
+    names = {"scope": None, "spacing": None}
+    plain, slope = refer(case, "binary_cross_entropy", **names)
+    return value - plain, gradient - slope
+
+
+# Structural similarity. -----------------------------------------------------------------------------------------------
+
+
+def _similar(case: Case, structure: Any = None, choose: Any = None, divide: Any = None, weigh: bool = True) -> Answer:
+    """The structural similarity loss with one of its steps altered."""
+
+    def formula(r: Region, *, window: int, sigma: float, c4: float, beta: float) -> Term:
+        y, p = r.image.y, r.image.prob.p
+        found = [(x, *gaussian_statistics(r.prob.backend, x, r.axes, window, sigma)) for x in (y, p)]
+        e = abs((structure or _as_it_is)(r, found, c4))
+        f = ((choose or (lambda e, beta, largest: e > beta * largest))(e, beta, r.largest(e))).astype(float)
+        m = r.sum(f) if divide is None else divide(r, f)
+        cross, slope = r.prob.binary_cross_entropy(r.y)
+        factor = e * f if weigh else f
+        total = r.sum(r.prob.times_log(factor, cross))
+        return Term(r.ratio(total, m), lambda g: slope().scaled(factor * r.ratio(g * r.present(m), m)))
+
+    return with_formula(case, formula)
+
+
+def _as_it_is(r: Region, found: Any, c4: float) -> Any:
+    (y, mean_y, sd_y), (p, mean_p, sd_p) = found
+    return (y - mean_y + c4) / (sd_y + c4) - (p - mean_p + c4) / (sd_p + c4)
+
+
+def _as_it_is(r: Region, found: Any, c4: float) -> Any:
+    (y, mean_y, sd_y), (p, mean_p, sd_p) = found
+    return (y - mean_y + c4) / (sd_y + c4) - (p - mean_p + c4) / (sd_p + c4)
+
+
+def _mean_below(r: Region, found: Any, c4: float) -> Any:
+    (y, mean_y, sd_y), (p, mean_p, _) = found
+    return (y - mean_y + c4) / (sd_y + c4) - (p - mean_p + c4) / (mean_p + c4)
+
+
+def _crossed(r: Region, found: Any, c4: float) -> Any:
+    (y, mean_y, sd_y), (p, mean_p, sd_p) = found
+    return (y - mean_p + c4) / (sd_y + c4) - (p - mean_y + c4) / (sd_p + c4)
+
+
+def _global(r: Region, found: Any, c4: float) -> Any:
+    def structure(x: Any) -> Any:
+        return (x - x.mean(axis=r.axes, keepdims=True) + c4) / (x.std(axis=r.axes, keepdims=True) + c4)
+
+    return structure(found[0][0]) - structure(found[1][0])
+
+
+@mutant("structural_similarity_loss", "a mean in the second denominator, as the survey prints it")
+def similarity_mean_below(case: Case) -> Answer:
+    return _similar(case, _mean_below)
+
+
+@mutant("structural_similarity_loss", "the means change places")
+def similarity_means_crossed(case: Case) -> Answer:
+    return _similar(case, _crossed)
+
+
+@mutant("structural_similarity_loss", "mean and deviation of the whole image in place of a window's")
+def similarity_global(case: Case) -> Answer:
+    return _similar(case, _global)
+
+
+@mutant("structural_similarity_loss", "a fixed threshold in place of a share of the largest")
+def similarity_fixed_threshold(case: Case) -> Answer:
+    return _similar(case, choose=lambda e, beta, largest: e > beta)
+
+
+@mutant("structural_similarity_loss", "divided by all pixels in place of the chosen ones")
+def similarity_over_all(case: Case) -> Answer:
+    return _similar(case, divide=lambda r, f: r.sum(np.ones_like(f)))
+
+
+@mutant("structural_similarity_loss", "the chosen pixels count alike, e only chooses")
+def similarity_unweighted(case: Case) -> Answer:
+    return _similar(case, weigh=False)
+
+
+@mutant("structural_similarity_loss", "sigma is ignored")
+def similarity_without_sigma(case: Case) -> Answer:
+    return refer(case, sigma=1.5)
+
+
+@mutant("structural_similarity_loss", "the window is one step wider on either side")
+def similarity_wider(case: Case) -> Answer:
+    return refer(case, window=parameter(case, "window") + 2)
+
+
+@mutant("structural_similarity_loss", "the constant C is left out of the numerators")
+def similarity_without_c4_above(case: Case) -> Answer:
+    return _similar(
+        case,
+        lambda r, found, c4: (
+            (found[0][0] - found[0][1]) / (found[0][2] + c4) - (found[1][0] - found[1][1]) / (found[1][2] + c4)
+        ),
+    )
