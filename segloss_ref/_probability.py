@@ -199,9 +199,9 @@ class Sigmoid(Probability):
         Neither cancels, so a confident right answer keeps its gradient; and it takes one logarithm where the sum of y log p
         and (1-y) log q takes two.
         """
-        xp, z, blend = self.xp, self.pred, self.backend.blend
-        size = xp.abs(z)
-        loss = blend((size + z) / 2, (size - z) / 2, y) - self.backend.log_sigmoid(size)
+        half, blend = self.pred / 2, self.backend.blend  # halved first: twice the largest number of a dtype is infinite
+        size = self.xp.abs(half)
+        loss = blend(size + half, size - half, y) - self.backend.log_sigmoid(2 * size)
         return loss, lambda: Slope(pred=blend(self.p, -self.q, y))
 
 
@@ -211,6 +211,7 @@ class Softmax(Probability):
     def __init__(self, pred: Array, backend: Backend, axis: int) -> None:
         super().__init__(pred, backend)
         self.axis = axis
+        self._rough: Array = None
         self._top: Array = None
 
     def _sum(self, x: Array) -> Array:
@@ -223,6 +224,15 @@ class Softmax(Probability):
         return factor * self.xp.where(factor == 0, 0.0, log)
 
     @property
+    def rough_log_p(self) -> Array:
+        """log p with an absolute error of a rounding: near p = 1, where log p is small, most of its digits are lost."""
+        if self._rough is None:
+            rough = self.backend.log_softmax(self.pred, self.axis)
+            # The difference of two logits may overflow, and 0 times an infinite logarithm is nan.
+            self._rough = self.xp.clip(rough, min=-self.xp.finfo(rough.dtype).max)
+        return self._rough
+
+    @property
     def top(self) -> Array:
         """Where p > 3/4: at most one class of a pixel, and the only one whose q has to be summed from the others."""
         if self._top is None:
@@ -232,20 +242,21 @@ class Softmax(Probability):
     def _rest(self) -> tuple[Array, Array]:
         """(log p of every class but the top one, their log-sum-exp): both -inf where there is no other class."""
         xp = self.xp
-        others = xp.where(self.top, -xp.inf, self.log_p)
+        others = xp.where(self.top, -xp.inf, self.rough_log_p)
         largest = xp.max(others, axis=self.axis, keepdims=True)
         shift = xp.where(largest == -xp.inf, 0.0, largest)
         return others, shift + xp.log(self._sum(xp.exp(others - shift)))
 
     def _make_p(self) -> Array:
-        return self.xp.exp(self.log_p)
+        return self.xp.exp(self.rough_log_p)
 
     def _make_q(self) -> Array:
         xp = self.xp
         return xp.where(self.top, self._sum(xp.where(self.top, 0.0, self.p)), 1 - self.p)
 
     def _make_log_p(self) -> Array:
-        return self.backend.log_softmax(self.pred, self.axis)
+        xp = self.xp
+        return xp.where(self.top, xp.log1p(-xp.where(self.top, self.q, 0.0)), self.rough_log_p)
 
     def _make_log_q(self) -> Array:
         xp = self.xp
@@ -264,8 +275,10 @@ class Softmax(Probability):
             g = slope.p - self._sum(lead * slope.p) / self._sum(lead)
             total = _add(total, self.p * (g - self._sum(self.p * g)))
         if slope.log_p is not None:
-            a = slope.log_p
-            total = _add(total, self.q * a - self.p * (self._sum(a) - a))
+            a, top = slope.log_p, self.top
+            # The slope of a power below 1 grows without bound towards p = 1: the others are summed without the top class.
+            others = xp.where(top, self._sum(xp.where(top, 0.0, a)), self._sum(a) - a)
+            total = _add(total, self.q * a - self.p * others)
         if slope.log_q is not None:
             b, top = slope.log_q, self.top
             low = xp.where(top, 0.0, b * self.p / xp.where(top, 1.0, self.q))

@@ -72,6 +72,11 @@ def _label_weight(r: Region, weights: Sequence[float], label: int) -> Any:
     return r.xp.reshape(row, tuple(-1 if axis == r.class_axis else 1 for axis in range(r.y.ndim)))
 
 
+def _weighed(xp: Any, weight: Any, power: Any) -> Any:
+    """weight * power, 0 where the weight is: a power of a logarithm may be infinite where the logarithm is not."""
+    return weight * xp.where(weight == 0, 0.0, power)
+
+
 def _exponential_logarithmic_loss(
     r: Region,
     *,
@@ -98,11 +103,11 @@ def _exponential_logarithmic_loss(
         w0 = rarity(1 - y, 0)
         miss, miss_slope = raised(xp, -m.log_q, cross_gamma)
         cross = r.mean(
-            m.times_log(w1, hit) + m.times_log(w0, miss),
-            lambda: Slope(log_p=-m.times_log(w1, hit_slope), log_q=-m.times_log(w0, miss_slope)),
+            _weighed(xp, w1, hit) + _weighed(xp, w0, miss),
+            lambda: Slope(log_p=-_weighed(xp, w1, hit_slope), log_q=-_weighed(xp, w0, miss_slope)),
         )
     else:
-        cross = r.mean(m.times_log(w1, hit), lambda: Slope(log_p=-m.times_log(w1, hit_slope)))
+        cross = r.mean(_weighed(xp, w1, hit), lambda: Slope(log_p=-_weighed(xp, w1, hit_slope)))
     return r.part(dice_weight, dice) + r.part(cross_weight, cross)
 
 
