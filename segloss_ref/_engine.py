@@ -382,7 +382,9 @@ def _wide(xp: Any, dtype: Any) -> Any:
     """The dtype of the computation: `dtype` itself from float32 upwards, float32 below."""
     if dtype == xp.float64 or dtype == xp.float32:
         return dtype
-    return dtype if getattr(dtype, "itemsize", 0) > 8 else xp.float32
+    size = getattr(dtype, "itemsize", 0)
+    # NumPy's float64 of the other byte order equals neither, and extended precision stays what it is.
+    return dtype if size > 8 else xp.float64 if size == 8 else xp.float32
 
 
 def _plain(value: Any) -> Any:

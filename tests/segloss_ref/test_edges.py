@@ -104,6 +104,15 @@ def test_a_sure_pixel_adds_nothing_under_any_power() -> None:
     assert gradient.tolist() == [0.5, -0.5]  # q^5 is 1, so that each term is the logit itself
 
 
+def test_float64_of_the_other_byte_order_stays_float64() -> None:
+    p = np.array([0.1, 0.7]).astype(np.dtype(np.float64).newbyteorder("S"))
+    value, gradient = ref.value_and_grad(ref.dice_loss)(p, np.array([0, 1]), smooth=0)
+    assert value.dtype == np.float64
+    assert float(value) == pytest.approx(1 - 1.4 / 1.8, rel=1e-15)
+    assert gradient.dtype == p.dtype
+    assert gradient.tolist() == pytest.approx([1.4 / 1.8**2, -2.2 / 1.8**2], rel=1e-15)
+
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_half_precision_does_not_overflow(name: str) -> None:
     ones = np.ones((1, 2, 1024, 1024), dtype=np.float16)

@@ -52,6 +52,8 @@ EVERYWHERE = [
     ("ignore_index of a float target", dict(target=P, ignore_index=3), ValueError, r"ignore_index needs an integer target"),
     ("fractional ignore_index", dict(ignore_index=0.5), TypeError, r"ignore_index must be an integer .* 0.5"),
     ("another library", dict(target=array_api_strict.asarray(Y)), TypeError, r"target must be of the library of pred"),
+    ("masked array", dict(pred=np.ma.array(P, mask=Y)), TypeError, r"pred must be a plain array, with weight 0 where"),
+    ("masked target", dict(target=np.ma.array(Y, mask=Y)), TypeError, r"target must be a plain array, with weight 0"),
     # Array values: looked at on every call to NumPy.
     ("nan", dict(pred=nan_at(P)), ValueError, r"pred must be (in \[0, 1\]|finite), got nan"),
     ("target of 2", dict(target=Y + 1), ValueError, r"target must be 0 or 1, got 2"),
@@ -186,6 +188,7 @@ METRIC_CASES = [
     ("empty", dict(pred=P[:0], target=Y[:0]), ValueError, "at least one pixel"),
     ("weight", dict(weight=-P), ValueError, "weight must be finite and not negative"),
     ("axis", dict(axis=3), ValueError, "axis must lie in"),
+    ("masked array", dict(pred=np.ma.array(P, mask=Y)), TypeError, "pred must be a plain array, with weight 0 where"),
     ("library", dict(target=array_api_strict.asarray(Y)), TypeError, "library of pred"),
 ]  # fmt: skip
 
