@@ -259,7 +259,9 @@ class Call:
         classes = None if class_axis is None else shape[class_axis]
         weights = self.class_weights if class_weight is None else class_weight
         arguments.check_class_weight(name, weights, classes)
-        if class_weight is not None and not (arguments.is_real(xp, class_weight) or arguments.is_integer(xp, class_weight)):
+        if class_weight is not None and not (
+            arguments.is_real(xp, class_weight) or arguments.is_integer(xp, class_weight)
+        ):
             raise TypeError(f"{name}: class_weight must be real, got {arguments.describe(class_weight)}")
 
         if not (target.dtype == xp.bool or arguments.is_integer(xp, target) or arguments.is_real(xp, target)):

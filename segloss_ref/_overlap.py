@@ -78,7 +78,8 @@ def raised(xp: Any, x: Any, exponent: float) -> tuple[Any, Any]:
         return x, xp.ones_like(x)
     value = x**exponent
     # x^g/x rather than x^(g-1), since g - 1 is rounded and a tiny x magnifies that.
-    slope = xp.where(x == 0, 0.0, exponent * value / xp.where(x == 0, 1.0, x))
-    # Room for weights and sums over classes, in which infinite slopes would make nan.
-    slope = xp.clip(slope, max=xp.finfo(slope.dtype).max / 2**20)
+    slope = exponent * value / xp.where(x == 0, xp.inf, x)
+    if exponent > 1:
+        # Room for weights and sums over classes, in which infinite slopes would make nan.
+        slope = xp.clip(slope, max=xp.finfo(slope.dtype).max / 2**20)
     return value, xp.where(x == xp.inf, 1.0, slope)

@@ -121,6 +121,10 @@ class Probability:
         """The derivative by `pred`."""
         raise NotImplementedError
 
+    def steep_in_log_p(self, a: Array) -> Slope:
+        """The slope of a value that has the derivative `a` by log p, which may be without bound where p nears 1."""
+        return Slope(log_p=a)
+
     def binary_cross_entropy(self, y: Array) -> tuple[Array, Callable[[], Slope]]:
         """-[y log p + (1-y) log q] of each position, and its slope."""
         loss = -(self.times_log(y, self.log_p) + self.times_log(1 - y, self.log_q))
@@ -213,6 +217,7 @@ class Softmax(Probability):
         self.axis = axis
         self._rough: Array = None
         self._top: Array = None
+        self._lost: Array = None
 
     def _sum(self, x: Array) -> Array:
         return self.xp.sum(x, axis=self.axis, keepdims=True)
@@ -233,6 +238,13 @@ class Softmax(Probability):
         return self._rough
 
     @property
+    def lost(self) -> Array:
+        """q of the top class, of size 1 along the class axis; without such a class it means nothing."""
+        if self._lost is None:
+            self._lost = self._sum(self.xp.where(self.top, 0.0, self.p))
+        return self._lost
+
+    @property
     def top(self) -> Array:
         """Where p > 3/4: at most one class of a pixel, and the only one whose q has to be summed from the others."""
         if self._top is None:
@@ -251,16 +263,21 @@ class Softmax(Probability):
         return self.xp.exp(self.rough_log_p)
 
     def _make_q(self) -> Array:
-        xp = self.xp
-        return xp.where(self.top, self._sum(xp.where(self.top, 0.0, self.p)), 1 - self.p)
+        return self.xp.where(self.top, self.lost, 1 - self.p)
 
     def _make_log_p(self) -> Array:
         xp = self.xp
-        return xp.where(self.top, xp.log1p(-xp.where(self.top, self.q, 0.0)), self.rough_log_p)
+        return xp.where(self.top, xp.log1p(-xp.where(self.lost < 0.5, self.lost, 0.0)), self.rough_log_p)
 
     def _make_log_q(self) -> Array:
         xp = self.xp
         return xp.where(self.top, self._rest()[1], xp.log1p(-xp.where(self.top, 0.0, self.p)))
+
+    def steep_in_log_p(self, a: Array) -> Slope:
+        """See `Probability.steep_in_log_p`: the other classes are summed without the top one, which would swallow them."""
+        xp, top = self.xp, self.top
+        others = xp.where(top, self._sum(xp.where(top, 0.0, a)), self._sum(a) - a)
+        return Slope(pred=self.q * a - self.p * others)
 
     def pull(self, slope: Slope) -> Array:
         """d/dz_k, with each part arranged so that a class of p near 1 loses no digits.
@@ -275,10 +292,8 @@ class Softmax(Probability):
             g = slope.p - self._sum(lead * slope.p) / self._sum(lead)
             total = _add(total, self.p * (g - self._sum(self.p * g)))
         if slope.log_p is not None:
-            a, top = slope.log_p, self.top
-            # The slope of a power below 1 grows without bound towards p = 1: the others are summed without the top class.
-            others = xp.where(top, self._sum(xp.where(top, 0.0, a)), self._sum(a) - a)
-            total = _add(total, self.q * a - self.p * others)
+            a = slope.log_p
+            total = _add(total, self.q * a - self.p * (self._sum(a) - a))
         if slope.log_q is not None:
             b, top = slope.log_q, self.top
             low = xp.where(top, 0.0, b * self.p / xp.where(top, 1.0, self.q))

@@ -72,11 +72,6 @@ def _label_weight(r: Region, weights: Sequence[float], label: int) -> Any:
     return r.xp.reshape(row, tuple(-1 if axis == r.class_axis else 1 for axis in range(r.y.ndim)))
 
 
-def _weighed(xp: Any, weight: Any, power: Any) -> Any:
-    """weight * power, 0 where the weight is: a power of a logarithm may be infinite where the logarithm is not."""
-    return weight * xp.where(weight == 0, 0.0, power)
-
-
 def _exponential_logarithmic_loss(
     r: Region,
     *,
@@ -97,17 +92,21 @@ def _exponential_logarithmic_loss(
         size = r.sum(label)
         return r.present(size) * (r.count / xp.where(size > 0, size, 1.0)) ** 0.5 * label
 
+    def weighed(weight: Any, power: Any) -> Any:
+        """weight * power, 0 where the weight is; a power above 1 of a finite logarithm may be infinite."""
+        return m.times_log(weight, power) if cross_gamma <= 1 else weight * xp.where(weight == 0, 0.0, power)
+
     w1 = r.class_weight * rarity(y, 1)
     hit, hit_slope = raised(xp, -m.log_p, cross_gamma)
     if r.class_axis is None:
         w0 = rarity(1 - y, 0)
         miss, miss_slope = raised(xp, -m.log_q, cross_gamma)
         cross = r.mean(
-            _weighed(xp, w1, hit) + _weighed(xp, w0, miss),
-            lambda: Slope(log_p=-_weighed(xp, w1, hit_slope), log_q=-_weighed(xp, w0, miss_slope)),
+            weighed(w1, hit) + weighed(w0, miss),
+            lambda: Slope(log_p=-weighed(w1, hit_slope), log_q=-weighed(w0, miss_slope)),
         )
     else:
-        cross = r.mean(_weighed(xp, w1, hit), lambda: Slope(log_p=-_weighed(xp, w1, hit_slope)))
+        cross = r.mean(weighed(w1, hit), lambda: m.steep_in_log_p(-weighed(w1, hit_slope)))
     return r.part(dice_weight, dice) + r.part(cross_weight, cross)
 
 
