@@ -52,7 +52,15 @@ def library_of(owner: str, pred: Array) -> Backend:
     """The backend of `pred`, which must be an array."""
     if not hasattr(pred, "shape") or not hasattr(pred, "dtype"):
         raise TypeError(f"{owner}: pred must be an array of an array-API library, got {describe(pred)}")
-    return backend_of(pred)
+    backend = backend_of(pred)
+    _check_kind(owner, "pred", backend, pred)
+    return backend
+
+
+def _check_kind(owner: str, name: str, backend: Backend, array: Array) -> None:
+    instead = backend.refusal(array)
+    if instead is not None:
+        raise TypeError(f"{owner}: {name} must be {instead}, got {describe(array)}")
 
 
 def check_same_place(owner: str, backend: Backend, pred: Array, **others: Array) -> None:
@@ -64,6 +72,7 @@ def check_same_place(owner: str, backend: Backend, pred: Array, **others: Array)
             raise TypeError(f"{owner}: {name} must be an array like pred ({describe(pred)}), got {describe(other)}")
         if backend_of(other) is not backend or backend.namespace(other) is not backend.namespace(pred):
             raise TypeError(f"{owner}: {name} must be of the library of pred ({describe(pred)}), got {describe(other)}")
+        _check_kind(owner, name, backend, other)
         here, there = backend.device(pred), backend.device(other)
         if None not in (here, there) and here != there:
             raise ValueError(f"{owner}: {name} must be on the device of pred ({here}), got {there}")

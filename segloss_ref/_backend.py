@@ -37,6 +37,10 @@ class Backend:
         """The device that holds `array`; None where that is not known yet, as for an array that is being traced."""
         return array_api_compat.device(array)
 
+    def refusal(self, array: Array) -> str | None:
+        """What to give in place of `array`, if it is of a kind of array that would be computed wrongly."""
+        return None
+
     def guard(self) -> AbstractContextManager[Any]:
         """Entered around every computation: infinities that the contract asks for must not warn."""
         return nullcontext()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Real
-from typing import Any, Literal, TypedDict
+from numbers import Integral, Real
+from typing import Any, Literal, TypedDict, get_args
 
 from . import _arguments as arguments
 from ._backend import Array
@@ -85,12 +85,13 @@ def _setting(owner: str, keywords: Mapping[str, Any]) -> _Setting:
         raise ValueError(f"{owner}: threshold must lie in [0, 1], got {threshold!r}")
     num_classes = keywords.get("num_classes")
     if num_classes is not None:
-        if not isinstance(num_classes, int) or isinstance(num_classes, bool):
+        if not isinstance(num_classes, Integral) or isinstance(num_classes, bool):
             raise TypeError(f"{owner}: num_classes must be an integer, got {num_classes!r}")
         if num_classes < 1:
             raise ValueError(f"{owner}: num_classes must be at least 1, got {num_classes!r}")
         if keywords.get("class_axis") is None:
             raise ValueError(f"{owner}: num_classes needs class_axis, got class_axis None")
+        num_classes = int(num_classes)
     return _Setting(
         float(threshold),
         keywords.get("axis"),
@@ -209,10 +210,17 @@ def count_masks(
     return Confusion(tp=count(p & t), fp=count(p & ~t), fn=count(~p & t), tn=count(~p & ~t))
 
 
-def finish(owner: str, xp: Any, value: Array, broken: Array, reduction: object, undefined: object) -> Any:
-    """`value` with `undefined` wherever a term is 0/0 (`broken`), reduced over regions and classes."""
+def _check_finish(owner: str, reduction: object, undefined: object) -> None:
+    """What a metric does with its values, as far as it can be checked without them."""
     if not isinstance(undefined, Real) or isinstance(undefined, bool):
         raise TypeError(f"{owner}: undefined must be a real number or nan, got {undefined!r}")
+    if reduction not in get_args(MetricReduction):
+        raise ValueError(f"{owner}: reduction must be 'none', 'mean', 'nanmean' or 'sum', got {reduction!r}")
+
+
+def finish(owner: str, xp: Any, value: Array, broken: Array, reduction: object, undefined: Any) -> Any:
+    """`value` with `undefined` wherever a term is 0/0 (`broken`), reduced over regions and classes."""
+    _check_finish(owner, reduction, undefined)
     value = xp.where(broken, float(undefined), value)
     if reduction == "none":
         return value
@@ -220,11 +228,9 @@ def finish(owner: str, xp: Any, value: Array, broken: Array, reduction: object, 
         return xp.sum(value)
     if reduction == "mean":
         return xp.mean(value)
-    if reduction == "nanmean":
-        known = ~xp.isnan(value)
-        count = xp.sum(xp.astype(known, value.dtype))
-        return xp.sum(xp.where(known, value, 0.0)) / xp.where(count == 0, xp.nan, count)
-    raise ValueError(f"{owner}: reduction must be 'none', 'mean', 'nanmean' or 'sum', got {reduction!r}")
+    known = ~xp.isnan(value)
+    count = xp.sum(xp.astype(known, value.dtype))
+    return xp.sum(xp.where(known, value, 0.0)) / xp.where(count == 0, xp.nan, count)
 
 
 def check_masks(metric: MetricRecord, pred: Array, target: Array, keywords: Mapping[str, Any]) -> None:
@@ -235,6 +241,7 @@ def check_masks(metric: MetricRecord, pred: Array, target: Array, keywords: Mapp
     for name in keywords:
         if name not in Counting.__annotations__ and name not in metric.parameters:
             raise TypeError(f"{metric.name}: unknown keyword {name!r}")
+    _check_finish(metric.name, keywords.get("reduction", "none"), keywords.get("undefined", float("nan")))
     backend = arguments.library_of(metric.name, pred)
     with backend.guard():
         count_masks(metric.name, pred, target, masks, check_values=True)

@@ -259,6 +259,10 @@ class Call:
         classes = None if class_axis is None else shape[class_axis]
         weights = self.class_weights if class_weight is None else class_weight
         arguments.check_class_weight(name, weights, classes)
+        if class_weight is not None and not (
+            arguments.is_real(xp, class_weight) or arguments.is_integer(xp, class_weight)
+        ):
+            raise TypeError(f"{name}: class_weight must be real, got {arguments.describe(class_weight)}")
 
         if not (target.dtype == xp.bool or arguments.is_integer(xp, target) or arguments.is_real(xp, target)):
             raise TypeError(f"{name}: target must be bool, integer or real, got {arguments.describe(target)}")
@@ -380,7 +384,9 @@ def _wide(xp: Any, dtype: Any) -> Any:
     """The dtype of the computation: `dtype` itself from float32 upwards, float32 below."""
     if dtype == xp.float64 or dtype == xp.float32:
         return dtype
-    return dtype if getattr(dtype, "itemsize", 0) > 8 else xp.float32
+    size = getattr(dtype, "itemsize", 0)
+    # NumPy's float64 of the other byte order equals neither, and extended precision stays what it is.
+    return dtype if size > 8 else xp.float64 if size == 8 else xp.float32
 
 
 def _plain(value: Any) -> Any:

@@ -70,9 +70,16 @@ def squared_overlap(r: Region, hits: float, smooth: float | tuple[float, float])
 
 
 def raised(xp: Any, x: Any, exponent: float) -> tuple[Any, Any]:
-    """(x^g, its derivative) for x >= 0; the infinite slope of g < 1 at 0 is taken as 0."""
+    """(x^g, its derivative) for x >= 0; the infinite slope of g < 1 at 0 is taken as 0.
+
+    At an infinite x the derivative is 1: what matters is its sign, as x is a logarithm whose own slope is infinite there.
+    """
     if exponent == 1:
         return x, xp.ones_like(x)
     value = x**exponent
     # x^g/x rather than x^(g-1), since g - 1 is rounded and a tiny x magnifies that.
-    return value, xp.where(x == 0, 0.0, exponent * value / xp.where(x == 0, 1.0, x))
+    slope = exponent * value / xp.where(x == 0, xp.inf, x)
+    if exponent > 1:
+        # Room for weights and sums over classes, in which infinite slopes would make nan.
+        slope = xp.clip(slope, max=xp.finfo(slope.dtype).max / 2**20)
+    return value, xp.where(x == xp.inf, 1.0, slope)

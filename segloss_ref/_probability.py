@@ -121,6 +121,10 @@ class Probability:
         """The derivative by `pred`."""
         raise NotImplementedError
 
+    def steep_in_log_p(self, a: Array) -> Slope:
+        """The slope of a value that has the derivative `a` by log p, which may be without bound where p nears 1."""
+        return Slope(log_p=a)
+
     def binary_cross_entropy(self, y: Array) -> tuple[Array, Callable[[], Slope]]:
         """-[y log p + (1-y) log q] of each position, and its slope."""
         loss = -(self.times_log(y, self.log_p) + self.times_log(1 - y, self.log_q))
@@ -199,9 +203,9 @@ class Sigmoid(Probability):
         Neither cancels, so a confident right answer keeps its gradient; and it takes one logarithm where the sum of y log p
         and (1-y) log q takes two.
         """
-        xp, z, blend = self.xp, self.pred, self.backend.blend
-        size = xp.abs(z)
-        loss = blend((size + z) / 2, (size - z) / 2, y) - self.backend.log_sigmoid(size)
+        half, blend = self.pred / 2, self.backend.blend  # halved first: twice the largest number of a dtype is infinite
+        size = self.xp.abs(half)
+        loss = blend(size + half, size - half, y) - self.backend.log_sigmoid(2 * size)
         return loss, lambda: Slope(pred=blend(self.p, -self.q, y))
 
 
@@ -211,7 +215,9 @@ class Softmax(Probability):
     def __init__(self, pred: Array, backend: Backend, axis: int) -> None:
         super().__init__(pred, backend)
         self.axis = axis
+        self._rough: Array = None
         self._top: Array = None
+        self._lost: Array = None
 
     def _sum(self, x: Array) -> Array:
         return self.xp.sum(x, axis=self.axis, keepdims=True)
@@ -223,6 +229,22 @@ class Softmax(Probability):
         return factor * self.xp.where(factor == 0, 0.0, log)
 
     @property
+    def rough_log_p(self) -> Array:
+        """log p with an absolute error of a rounding: near p = 1, where log p is small, most of its digits are lost."""
+        if self._rough is None:
+            rough = self.backend.log_softmax(self.pred, self.axis)
+            # The difference of two logits may overflow, and 0 times an infinite logarithm is nan.
+            self._rough = self.xp.clip(rough, min=-self.xp.finfo(rough.dtype).max)
+        return self._rough
+
+    @property
+    def lost(self) -> Array:
+        """q of the top class, of size 1 along the class axis; without such a class it means nothing."""
+        if self._lost is None:
+            self._lost = self._sum(self.xp.where(self.top, 0.0, self.p))
+        return self._lost
+
+    @property
     def top(self) -> Array:
         """Where p > 3/4: at most one class of a pixel, and the only one whose q has to be summed from the others."""
         if self._top is None:
@@ -232,24 +254,30 @@ class Softmax(Probability):
     def _rest(self) -> tuple[Array, Array]:
         """(log p of every class but the top one, their log-sum-exp): both -inf where there is no other class."""
         xp = self.xp
-        others = xp.where(self.top, -xp.inf, self.log_p)
+        others = xp.where(self.top, -xp.inf, self.rough_log_p)
         largest = xp.max(others, axis=self.axis, keepdims=True)
         shift = xp.where(largest == -xp.inf, 0.0, largest)
         return others, shift + xp.log(self._sum(xp.exp(others - shift)))
 
     def _make_p(self) -> Array:
-        return self.xp.exp(self.log_p)
+        return self.xp.exp(self.rough_log_p)
 
     def _make_q(self) -> Array:
-        xp = self.xp
-        return xp.where(self.top, self._sum(xp.where(self.top, 0.0, self.p)), 1 - self.p)
+        return self.xp.where(self.top, self.lost, 1 - self.p)
 
     def _make_log_p(self) -> Array:
-        return self.backend.log_softmax(self.pred, self.axis)
+        xp = self.xp
+        return xp.where(self.top, xp.log1p(-xp.where(self.lost < 0.5, self.lost, 0.0)), self.rough_log_p)
 
     def _make_log_q(self) -> Array:
         xp = self.xp
         return xp.where(self.top, self._rest()[1], xp.log1p(-xp.where(self.top, 0.0, self.p)))
+
+    def steep_in_log_p(self, a: Array) -> Slope:
+        """See `Probability.steep_in_log_p`: the other classes are summed without the top one, which would swallow them."""
+        xp, top = self.xp, self.top
+        others = xp.where(top, self._sum(xp.where(top, 0.0, a)), self._sum(a) - a)
+        return Slope(pred=self.q * a - self.p * others)
 
     def pull(self, slope: Slope) -> Array:
         """d/dz_k, with each part arranged so that a class of p near 1 loses no digits.

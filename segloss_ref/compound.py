@@ -92,17 +92,21 @@ def _exponential_logarithmic_loss(
         size = r.sum(label)
         return r.present(size) * (r.count / xp.where(size > 0, size, 1.0)) ** 0.5 * label
 
+    def weighed(weight: Any, power: Any) -> Any:
+        """weight * power, 0 where the weight is; a power above 1 of a finite logarithm may be infinite."""
+        return m.times_log(weight, power) if cross_gamma <= 1 else weight * xp.where(weight == 0, 0.0, power)
+
     w1 = r.class_weight * rarity(y, 1)
     hit, hit_slope = raised(xp, -m.log_p, cross_gamma)
     if r.class_axis is None:
         w0 = rarity(1 - y, 0)
         miss, miss_slope = raised(xp, -m.log_q, cross_gamma)
         cross = r.mean(
-            m.times_log(w1, hit) + m.times_log(w0, miss),
-            lambda: Slope(log_p=-m.times_log(w1, hit_slope), log_q=-m.times_log(w0, miss_slope)),
+            weighed(w1, hit) + weighed(w0, miss),
+            lambda: Slope(log_p=-weighed(w1, hit_slope), log_q=-weighed(w0, miss_slope)),
         )
     else:
-        cross = r.mean(m.times_log(w1, hit), lambda: Slope(log_p=-m.times_log(w1, hit_slope)))
+        cross = r.mean(weighed(w1, hit), lambda: m.steep_in_log_p(-weighed(w1, hit_slope)))
     return r.part(dice_weight, dice) + r.part(cross_weight, cross)
 
 

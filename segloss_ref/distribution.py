@@ -71,16 +71,21 @@ def _closeness(r: Region, spacing: SpacingValue) -> Any:
 
 
 def _focal_loss(r: Region, *, alpha: float | None, gamma: float) -> Term:
-    m = r.prob
+    xp, m = r.xp, r.prob
+
+    def fading(log: Any) -> Any:
+        """gamma * log, held where it would overflow: the probability that it is going to be multiplied with is 0 there."""
+        return gamma * xp.clip(log, min=-(xp.finfo(log.dtype).max ** 0.5))
+
     hit = (1 if alpha is None else alpha) * r.class_weight * r.y * m.q**gamma
     hit_log = m.times_log(hit, m.log_p)
     if r.class_axis is not None:
-        return r.mean(-hit_log, lambda: Slope(log_p=-hit, log_q=-gamma * hit_log))
+        return r.mean(-hit_log, lambda: Slope(log_p=-hit, log_q=-fading(hit_log)))
     miss = (1 if alpha is None else 1 - alpha) * (1 - r.y) * m.p**gamma
     miss_log = m.times_log(miss, m.log_q)
     return r.mean(
         -(hit_log + miss_log),
-        lambda: Slope(log_p=-(hit + gamma * miss_log), log_q=-(miss + gamma * hit_log)),
+        lambda: Slope(log_p=-(hit + fading(miss_log)), log_q=-(miss + fading(hit_log))),
     )
 
 

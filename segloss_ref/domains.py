@@ -42,6 +42,14 @@ def _is_real(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
+def _as_float(value: object) -> float:
+    """A real number as a float; infinite beyond the largest of them, which every domain refuses."""
+    try:
+        return float(value)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    except OverflowError:
+        return math.inf
+
+
 @dataclass(frozen=True)
 class Interval:
     """A real number between `low` and `high`; finite always, and None as well where `optional`."""
@@ -63,7 +71,7 @@ class Interval:
             return
         if not _is_real(value):
             raise TypeError(f"{owner}: {name} must be a real number in {self}, got {value!r}")
-        number = float(value)  # type: ignore[arg-type]
+        number = _as_float(value)
         above = number > self.low or (number == self.low and not self.low_open)
         below = number < self.high or (number == self.high and not self.high_open)
         if not (above and below and math.isfinite(number)):
@@ -148,7 +156,7 @@ class Smooth:
         pair = value if isinstance(value, tuple | list) else (value, value)
         if len(pair) != 2 or not all(_is_real(part) for part in pair):
             raise TypeError(f"{owner}: {name} must be {self}, got {value!r}")
-        numerator, denominator = (float(part) for part in pair)  # pyright: ignore[reportArgumentType]
+        numerator, denominator = (_as_float(part) for part in pair)
         if not 0 <= numerator <= denominator < math.inf:
             raise ValueError(f"{owner}: {name} must be {self}, got {value!r}")
 
@@ -173,7 +181,7 @@ class LabelWeights:
             return
         if not isinstance(value, Sequence) or isinstance(value, str) or not all(_is_real(part) for part in value):
             raise TypeError(f"{owner}: {name} must be {self}, got {value!r}")
-        if not all(0 <= float(part) < math.inf for part in value):
+        if not all(0 <= _as_float(part) < math.inf for part in value):
             raise ValueError(f"{owner}: {name} must be {self}, got {value!r}")
 
 

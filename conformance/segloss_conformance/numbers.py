@@ -164,7 +164,10 @@ def sqrt(x: Number) -> Number:
 
 
 def power(x: Number, exponent: float) -> Number:
-    """x^exponent for x >= 0; 0^0 is 1, and where an exponent below 1 has an infinite slope at 0 it is taken as 0."""
+    """x^exponent for x >= 0; 0^0 is 1, and where an exponent below 1 has an infinite slope at 0 it is taken as 0.
+
+    An infinite x is the logarithm of a probability of 0, steeper than any power of it is flat: its slope keeps its sign.
+    """
     g = mp.mpf(exponent)
     if g == 0:
         return Number(mp.mpf(1))
@@ -173,7 +176,14 @@ def power(x: Number, exponent: float) -> Number:
     if x.v == 0:
         return Number(_ZERO, _ZERO if g < 1 else x.e, dict.fromkeys(x.d, (_ZERO, _ZERO)))
     if mp.isinf(x.v):
-        return _function(x, mp.inf, mp.inf if g > 1 else _ZERO, _ZERO)
+        return _function(x, mp.inf, mp.mpf(1), _ZERO)
     # An exponent such as 0.3 may have to be rounded, which a tiny x magnifies.
     rounded = 0 if g * 1024 == int(g * 1024) else abs(g * mp.log(x.v))
-    return _function(x, x.v**g, g * x.v ** (g - 1), g * (g - 1) * x.v ** (g - 2), ULPS + rounded)
+    return _function(x, x.v**g, g * x.v ** (g - 1), g * (g - 1) * x.v ** (g - 2), ULPS + rounded + _lost(x.v, g))
+
+
+def _lost(x: _Real, exponent: _Real) -> Any:
+    """Roundoffs that a root of x may be off by where x has underflowed: all its digits, of float64 or of float32."""
+    if exponent >= 1 or x >= mp.mpf(2) ** -126:
+        return 0
+    return 2**53 if x < mp.mpf(2) ** -1022 else 2**24

@@ -72,3 +72,15 @@ def test_zero_times_infinity() -> None:
     assert slope.v == 0
     assert slope.d[0][0] == 0
     assert math.isinf(float(log(variable(0.0, 0)).d[0][0]))
+
+
+def test_powers_of_infinite_and_of_lost_numbers() -> None:
+    """(-log p)^0.3 falls infinitely fast at p = 0; and a root of what underflows may be off by all that it is."""
+    steep = power(-log(variable(0.0, 0)), 0.3)
+    assert steep.v == mp.inf
+    assert steep.d[0][0] == -mp.inf
+    for tiny, unit in ((mp.mpf(10) ** -310, 2.0**-53), (mp.mpf(10) ** -39, 2.0**-24)):
+        root = power(Number(tiny), 0.25)
+        assert unit * root.e >= root.v
+    assert 2.0**-53 * power(Number(mp.mpf(10) ** -300), 0.25).e < 1e-6 * mp.mpf(10) ** -75
+    assert 2.0**-53 * power(Number(mp.mpf(10) ** -310), 2.0).e < mp.mpf(10) ** -630

@@ -69,6 +69,51 @@ def test_logits_near_the_largest_number(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_no_finite_logit_gives_a_nan(name: str, dtype: Any) -> None:
+    """Twice the largest number is infinite, and so are a power above 1 of a large logarithm and gamma times it."""
+    record = registry.losses[name]
+    scores = {"from_logits": True} if "from_logits" in record.keywords else {}
+    readings = [] if record.needs_class_axis else [scores]
+    if record.categorical and "class_axis" in record.keywords:
+        readings.append({**scores, "class_axis": 1})
+    top = float(np.finfo(dtype).max)
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        logits = rng.choice([top, -top, top / 3, -top / 4, top**0.5, -(top**0.5), 2.0], size=(2, 2, 2)).astype(dtype)
+        target = rng.integers(0, 2, size=(2, 2, 2))
+        target[:, 1] = 1 - target[:, 0]
+        for exponent in (0.5, 3.0):
+            extra = {own: exponent for own in record.parameters if own.endswith("gamma")}
+            for reading in readings:
+                value, gradient = ref.value_and_grad(record.function)(logits, target, **reading, **extra)
+                assert not np.isnan(value)
+                assert not np.isnan(gradient).any()
+
+
+def test_a_sure_pixel_adds_nothing_under_any_power() -> None:
+    """(1e16)^3 is infinite in float32, but the target has no share in it."""
+    z, y = np.array([-1e16, 1e16], dtype=np.float32), np.array([0, 1])
+    value, gradient = ref.value_and_grad(ref.exponential_logarithmic_loss)(
+        z, y, from_logits=True, cross_gamma=3.0, dice_gamma=1.0
+    )
+    assert value == 0
+    assert gradient.tolist() == [0, 0]
+    value, gradient = ref.value_and_grad(ref.focal_loss)(-z * 1e22, y, from_logits=True, gamma=5.0)
+    assert value == pytest.approx(1e38)
+    assert gradient.tolist() == [0.5, -0.5]  # q^5 is 1, so that each term is the logit itself
+
+
+def test_float64_of_the_other_byte_order_stays_float64() -> None:
+    p = np.array([0.1, 0.7]).astype(np.dtype(np.float64).newbyteorder("S"))
+    value, gradient = ref.value_and_grad(ref.dice_loss)(p, np.array([0, 1]), smooth=0)
+    assert value.dtype == np.float64
+    assert float(value) == pytest.approx(1 - 1.4 / 1.8, rel=1e-15)
+    assert gradient.dtype == p.dtype
+    assert gradient.tolist() == pytest.approx([1.4 / 1.8**2, -2.2 / 1.8**2], rel=1e-15)
+
+
+@pytest.mark.parametrize("name", LOSSES)
 def test_half_precision_does_not_overflow(name: str) -> None:
     ones = np.ones((1, 2, 1024, 1024), dtype=np.float16)
     value = registry.losses[name].function(ones, ones.astype(bool), **keywords(name))
@@ -180,6 +225,8 @@ def test_logarithms_at_exactly_0_and_1() -> None:
     for loss in (ref.binary_cross_entropy, ref.focal_loss, ref.weighted_cross_entropy):
         assert loss(p, 1 - y) == math.inf
         assert ref.grad(loss)(p, 1 - y).tolist() == [-math.inf, math.inf]
+    for gamma in (0.3, 1.0, 2.0):  # (-log p)^gamma is infinitely steep at 0 as well
+        assert ref.grad(ref.exponential_logarithmic_loss)(p, 1 - y, cross_gamma=gamma).tolist() == [-math.inf, math.inf]
 
 
 @pytest.mark.parametrize("gamma", [0.25, 0.5, 1.0, 2.0])
@@ -201,12 +248,32 @@ def test_confident_right_answers_keep_their_gradient() -> None:
     """p q of a logit of 60 is e^-60, which 1 - p would have lost."""
     z, y = np.array([60.0, -60.0]), np.array([1, 0])
     tiny = math.exp(-60)
-    assert ref.grad(ref.binary_cross_entropy)(z, y, from_logits=True) == pytest.approx([-tiny / 2, tiny / 2])
-    assert ref.grad(ref.dice_loss)(z, y, from_logits=True, smooth=0) == pytest.approx([-tiny / 2, tiny / 2])
+    for loss, extra in ((ref.binary_cross_entropy, {}), (ref.dice_loss, {"smooth": 0})):
+        gradient = ref.grad(loss)(z, y, from_logits=True, **extra)
+        assert gradient == pytest.approx([-tiny / 2, tiny / 2], rel=1e-12, abs=0)
     two = np.array([[60.0], [0.0]])
     assert ref.grad(ref.dice_loss)(two, np.array([0]), from_logits=True, class_axis=0, smooth=0)[0, 0] < 0
     # One class against the other: each side's loss is e^-60 to first order.
-    assert ref.binary_cross_entropy(two, np.array([0]), from_logits=True, class_axis=0) == pytest.approx(tiny)
+    value = ref.binary_cross_entropy(two, np.array([0]), from_logits=True, class_axis=0)
+    assert value == pytest.approx(tiny, rel=1e-12, abs=0)
+
+
+@pytest.mark.parametrize(("dtype", "margin"), [(np.float64, 40), (np.float32, 20)])
+def test_confident_classes_keep_their_logarithm(dtype: Any, margin: int) -> None:
+    """-log p of the sure class is e^-margin; log(1 + e^-margin) would be 0, and a power of 1/4 shows it."""
+    z = np.array([[margin], [0]], dtype=dtype)
+    power = math.exp(-margin / 4)
+    keywords = {"from_logits": True, "class_axis": 0, "dice_weight": 0, "cross_weight": 1, "cross_gamma": 0.25}
+    both = ref.value_and_grad(ref.exponential_logarithmic_loss)
+    exact = {"rel": 64 * float(np.finfo(dtype).eps), "abs": 0}
+    value, gradient = both(z, np.array([0]), **keywords)
+    assert value == pytest.approx(power, **exact)
+    assert gradient[:, 0] == pytest.approx([-power / 4, power / 4], **exact)
+    # Half of each class, so both weigh sqrt(2): the other one adds margin^(1/4), whose slope has nothing to cancel with.
+    value, gradient = both(z, np.array([[0.5], [0.5]], dtype=dtype), **keywords)
+    slope = math.sqrt(0.5) / 4 * (margin**-0.75 - power)
+    assert value == pytest.approx(math.sqrt(0.5) * (power + margin**0.25), **exact)
+    assert gradient[:, 0] == pytest.approx([slope, -slope], **exact)
 
 
 def test_sensitivity_specificity_with_a_side_missing() -> None:
@@ -315,6 +382,7 @@ def test_masks_of_every_sort() -> None:
         (scores, truth, {}),
         (one_hot.astype(int), labels, {}),
         (winner, labels, {"num_classes": 3}),
+        (winner, labels, {"num_classes": np.int64(3)}),
         (winner, truth, {}),
         (one_hot, truth.astype(float), {}),
     ]:

@@ -52,6 +52,8 @@ EVERYWHERE = [
     ("ignore_index of a float target", dict(target=P, ignore_index=3), ValueError, r"ignore_index needs an integer target"),
     ("fractional ignore_index", dict(ignore_index=0.5), TypeError, r"ignore_index must be an integer .* 0.5"),
     ("another library", dict(target=array_api_strict.asarray(Y)), TypeError, r"target must be of the library of pred"),
+    ("masked array", dict(pred=np.ma.array(P, mask=Y)), TypeError, r"pred must be a plain array, with weight 0 where"),
+    ("masked target", dict(target=np.ma.array(Y, mask=Y)), TypeError, r"target must be a plain array, with weight 0"),
     # Array values: looked at on every call to NumPy.
     ("nan", dict(pred=nan_at(P)), ValueError, r"pred must be (in \[0, 1\]|finite), got nan"),
     ("target of 2", dict(target=Y + 1), ValueError, r"target must be 0 or 1, got 2"),
@@ -113,6 +115,8 @@ def test_class_weight(name: str) -> None:
         ([1.0, -1.0], ValueError, "must be finite and not negative, got -1.0"),
         (np.array([1.0, -1.0]), ValueError, "must be finite and not negative, got -1.0"),
         (np.ones(3), ValueError, r"must have shape \(2,\)"),
+        (np.array([1, 1j]), TypeError, "must be real, got .* complex"),
+        (np.array(["a", "b"]), TypeError, "must be real, got"),
         ("ab", TypeError, "must be one number a class"),
         ([1.0, "b"], TypeError, "must hold real numbers, got 'b'"),
     ]:
@@ -137,6 +141,8 @@ def test_class_weight(name: str) -> None:
         (lambda: ref.lovasz_softmax_loss(P, P), ValueError, "target must be 0 or 1, got 0.2"),
         (lambda: ref.dice_loss(P, Y, smooth=(2, 1)), ValueError, r"smooth must be .*numerator <= denominator, got \(2, 1\)"),
         (lambda: ref.dice_loss(P, Y, smooth=-1), ValueError, "smooth must be .*got -1"),
+        (lambda: ref.dice_loss(P, Y, smooth=10**400), ValueError, "smooth must be .*got 1000"),
+        (lambda: ref.f_score(P, Y, beta=10**400), ValueError, r"beta must lie in \(0, inf\), got 1000"),
         (lambda: ref.dice_loss(P, Y, smooth="1"), TypeError, "smooth must be .*got '1'"),
         (lambda: ref.dice_loss(P, Y, squared=1), TypeError, "squared must be True or False, got 1"),
         (lambda: ref.weighted_cross_entropy(P, Y, beta=0), ValueError, r"beta must lie in \(0, inf\), got 0"),
@@ -182,6 +188,7 @@ METRIC_CASES = [
     ("empty", dict(pred=P[:0], target=Y[:0]), ValueError, "at least one pixel"),
     ("weight", dict(weight=-P), ValueError, "weight must be finite and not negative"),
     ("axis", dict(axis=3), ValueError, "axis must lie in"),
+    ("masked array", dict(pred=np.ma.array(P, mask=Y)), TypeError, "pred must be a plain array, with weight 0 where"),
     ("library", dict(target=array_api_strict.asarray(Y)), TypeError, "library of pred"),
 ]  # fmt: skip
 
@@ -227,6 +234,7 @@ def test_a_record_stands_for_the_masks() -> None:
         (ref.lovasz_hinge_loss, P, P, {}, "target must be 0 or 1"),
         (ref.dice_score, P * 2, Y, {}, r"pred must be in \[0, 1\]"),
         (ref.tversky_index, P, Y, {"fp_weight": -1}, "fp_weight must lie in"),
+        (ref.dice_score, P, Y, {"reduction": "average"}, "reduction must be .*got 'average'"),
     ],
 )
 def test_validate_looks_at_values_where_a_call_does_not(
