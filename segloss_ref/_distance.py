@@ -32,11 +32,12 @@ def _along_last(xp: Any, f: Array, step: float, device: Any) -> Array:
     length = f.shape[-1]
     if length == 1:
         return f
-    place = xp.astype(xp.arange(length, device=device), f.dtype) * step
+    place = xp.astype(xp.arange(length, device=device), f.dtype)
     block = max(1, BLOCK // max(1, _size(f.shape)))
     parts = []
     for start in range(0, length, block):
         apart = xp.expand_dims(place[start : min(start + block, length)], axis=1) - xp.expand_dims(place, axis=0)
+        apart = apart * step  # after the difference, which is exact
         parts.append(xp.min(xp.expand_dims(f, axis=-2) + apart * apart, axis=-1))
     return parts[0] if len(parts) == 1 else xp.concat(parts, axis=-1)
 

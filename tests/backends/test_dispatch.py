@@ -11,6 +11,7 @@ from typing import Any
 import array_api_strict
 import numpy as np
 import pytest
+import scipy.ndimage
 import scipy.special
 
 import segloss_ref as ref
@@ -137,6 +138,10 @@ def cupy_backend(monkeypatch: pytest.MonkeyPatch) -> Any:
     vars(on_device).update({name: value for name, value in vars(namespace).items() if not name.startswith("__")})
     on_device.asarray = lambda array, dtype=None, device=None: FakeCuPy(np.asarray(array, dtype=dtype))  # type: ignore[attr-defined]
     on_device.arange = lambda *args, dtype=None, device=None: FakeCuPy(np.arange(*args, dtype=dtype))  # type: ignore[attr-defined]
+    for name in ("transpose", "empty", "zeros", "float64", "inf", "where", "arange"):
+        setattr(cupy, name, getattr(np, name))
+    ndimage = types.ModuleType("cupyx.scipy.ndimage")
+    ndimage.distance_transform_edt = scipy.ndimage.distance_transform_edt  # type: ignore[attr-defined]
     special = types.ModuleType("cupyx.scipy.special")
     special.expit, special.log_expit = scipy.special.expit, scipy.special.log_expit  # type: ignore[attr-defined]
     import array_api_compat
@@ -146,6 +151,7 @@ def cupy_backend(monkeypatch: pytest.MonkeyPatch) -> Any:
         "cupy": cupy,
         "cupyx": types.ModuleType("cupyx"),
         "cupyx.scipy": types.ModuleType("cupyx.scipy"),
+        "cupyx.scipy.ndimage": ndimage,
         "cupyx.scipy.special": special,
         "array_api_compat.cupy": on_device,
     }.items():
@@ -175,6 +181,18 @@ def test_cupy_dispatch_dtype_and_device(cupy_backend: Any, name: str) -> None:
         assert value.dtype == np.result_type(dtype, np.float32)
         assert float(value) == pytest.approx(float(expected), rel=1e-6)
         np.testing.assert_allclose(cupy_backend.to_numpy(gradient), wanted, rtol=1e-3, atol=1e-6)
+
+
+def test_cupy_distances(cupy_backend: Any) -> None:
+    """Each image by itself, in place of its axes; inf where there is nothing to measure to; other dimensions portably."""
+    sites = np.zeros((2, 3, 2), dtype=bool)  # axes 2 and 0 are space, 1 counts images
+    sites[0, 0, 0] = sites[1, 2, 1] = True
+    found = cupy_backend.squared_distance(sites, (2, 0), (2.0, 3.0))
+    np.testing.assert_array_equal(found[:, 0], [[0, 4], [9, 13]])
+    np.testing.assert_array_equal(found[:, 1], np.inf)
+    np.testing.assert_array_equal(found[:, 2], [[13, 9], [4, 0]])
+    line = cupy_backend.squared_distance(FakeCuPy(sites), (1,), (0.5,))
+    np.testing.assert_array_equal(line[0, :, 0], [0, 0.25, 1])
 
 
 def test_cupy_devices_are_kept_apart(cupy_backend: Any) -> None:
