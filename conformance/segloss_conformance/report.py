@@ -18,14 +18,15 @@ from rich.table import Table
 from .implementations import Absent
 from .run import Cell
 
-__all__ = ["Report", "print_matrix", "write_html", "write_json"]
+__all__ = ["Report", "print_matrix", "versions", "write_html", "write_json"]
 
 _PACKAGES = ("segloss-ref", "numpy", "scipy", "array-api-compat", "array-api-strict", "torch", "jax", "cupy-cuda13x",
              "hypothesis", "mpmath", "scikit-learn")  # fmt: skip
 _SIGNS = {"conforms": "ok", "fails": "FAIL", "not run": "-"}
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """The versions of the packages that matter."""
     found = {}
     for package in _PACKAGES:
         try:
@@ -77,7 +78,7 @@ class Report:
 
         return {
             "format": "segloss-conformance-report/1",
-            "versions": _versions(),
+            "versions": versions(),
             "python": platform.python_version(),
             "platform": platform.platform(),
             "profile": self.profile,
@@ -177,7 +178,7 @@ def write_html(report: Report, path: Path) -> None:
         f"<style>{_STYLE}</style></head><body><h1>segloss conformance</h1>",
         f"<p>Profile {esc(report.profile)}: {report.examples} cases a row, seed {report.seed}, {report.seconds:.0f} s, "
         f"Python {platform.python_version()} on {esc(platform.platform())}. "
-        + esc(", ".join(f"{name} {found_}" for name, found_ in _versions().items()))
+        + esc(", ".join(f"{name} {found_}" for name, found_ in versions().items()))
         + ".</p><p>Each cell: the worst error of a value / of a gradient, as a share of what the textbook's error bound "
         "allows for that case; at most 1 conforms. The number of cases is in the tooltip.</p>",
         "<div class='wide'><table><tr><th></th>",

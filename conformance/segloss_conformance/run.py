@@ -18,9 +18,9 @@ from .checks import Failure, Outcome, examine
 from .implementations import Implementation
 from .strategies import cases
 
-__all__ = ["PROFILES", "Cell", "Minimal", "draw", "run_record", "shrink"]
+__all__ = ["ALL_HEALTH_CHECKS", "PROFILES", "Cell", "Minimal", "draw", "run_record", "shrink"]
 
-_ALL_HEALTH_CHECKS = tuple(getattr(HealthCheck, name) for name in ("too_slow", "data_too_large", "filter_too_much"))
+ALL_HEALTH_CHECKS = tuple(getattr(HealthCheck, name) for name in ("too_slow", "data_too_large", "filter_too_much"))
 PROFILES = {"quick": 25, "standard": 100, "deep": 1000}
 """Cases drawn for each loss and metric."""
 
@@ -63,7 +63,7 @@ def draw(record: LossRecord | MetricRecord, examples: int, seed: int) -> list[Ca
     @hypothesis_seed(seed)
     @settings(
         max_examples=examples, database=None, deadline=None, phases=[Phase.generate],
-        suppress_health_check=_ALL_HEALTH_CHECKS,
+        suppress_health_check=ALL_HEALTH_CHECKS,
     )  # fmt: skip
     @given(cases(record))
     def collect(case: Case) -> None:
@@ -91,7 +91,7 @@ def shrink(
         return True
 
     with_budget = settings(
-        max_examples=budget, database=None, deadline=None, derandomize=True, suppress_health_check=_ALL_HEALTH_CHECKS
+        max_examples=budget, database=None, deadline=None, derandomize=True, suppress_health_check=ALL_HEALTH_CHECKS
     )
     with suppress(NoSuchExample):
         find(cases(record), fails, settings=with_budget)

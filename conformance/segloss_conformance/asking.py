@@ -1,0 +1,120 @@
+"""Ask an implementation about a case, and judge the answer."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .binding import Binding
+from .callers import Called, Caller, CallProblem, Unsupported
+from .forms import BoundCase
+from .grading import graded
+from .verdicts import Finding, Verdict
+
+__all__ = ["Asked", "group_of", "number_text"]
+
+_SPECIAL = {"saturated", "empty-target", "full-target", "absent-class", "ignored", "zero-weight", "zero-over-zero"}
+_FINE = {"float16": 2.0**-6, "bfloat16": 2.0**-6}
+"""Values below lose bits to underflow, which is no fault of anybody."""
+
+
+def group_of(case: BoundCase) -> str:
+    """``"special cases"`` at the edges of the domain, else ``"value"``."""
+    special = case.tags & _SPECIAL or ("certain" in case.tags and case.binding.record.family != "region")
+    return "special cases" if special else "value"
+
+
+class Asked:
+    """A caller with a dtype: asks it about cases and judges the answers."""
+
+    def __init__(self, binding: Binding, call: Caller, dtype: str) -> None:
+        self.binding, self.call, self.dtype = binding, call, dtype
+        self.gradients = (
+            binding.is_loss
+            and binding.grad != "none"
+            and (callable(binding.grad) or binding.framework not in ("numpy", "cupy"))
+        )
+        self.numbers = dtype
+        """The floating dtype that the answers are graded in."""
+        self.bits: float | None = None
+        self.declined: str | None = None
+
+    def value(self, case: BoundCase, style: str = "plain") -> Called:
+        """The answer, with a score turned into the loss that it is one less of, or the other way round."""
+        called = self.call(case, self.dtype, gradient=self.gradients and case.is_loss, style=style)
+        if self.binding.returns == ("score" if self.binding.is_loss else "loss"):
+            called.value = 1 - called.value
+            called.gradient = None if called.gradient is None else -called.gradient
+        if self.binding.takes == "log-probability" and called.gradient is not None:
+            called.gradient = called.gradient / case.pred
+        return called
+
+    def judge(self, case: BoundCase, verdicts: dict[str, Verdict], into: str | None = None) -> Finding | None:
+        """Ask, compare, and count in the groups concerned; the failure if there is one."""
+        group = into or group_of(case)
+        try:
+            called = self.value(case)
+        except Unsupported as why:
+            self.declined = str(why)
+            return None
+        except CallProblem as problem:
+            return Finding(group, str(problem), case)
+        if called.value.shape != case.answer.shape:
+            return Finding(group, f"returns shape {called.value.shape}, expected {case.answer.shape}", case)
+        if called.inputs is not None and "purity" in verdicts:
+            for name, now, then in zip(("pred", "target"), called.inputs, (case.passed, case.target), strict=True):
+                if not _same(now, then):
+                    return Finding("purity", f"the call changes its argument {name}", case)
+        wants = [(number.v, number.e) for number in case.answer.value]
+        # Masks of integers are counted in whatever floating dtype comes back.
+        self.numbers = self.dtype if self.dtype.startswith(("float", "bfloat")) else (
+            "float32" if called.dtype == "float32" else "float64")  # fmt: skip
+        grade, place, share = graded(case, self.numbers, called.value.ravel(), wants, False)
+        if not grade:
+            return Finding(group, sentence("", called.value, wants, place, case.answer.shape), case)
+        self._count_bits(called.value.ravel(), wants)
+        verdicts[group].passed(grade, share)
+        return self._judge_gradient(case, called, verdicts)
+
+    def _judge_gradient(self, case: BoundCase, called: Called, verdicts: dict[str, Verdict]) -> Finding | None:
+        truth = case.answer.gradient
+        if called.gradient is None or truth is None or case.answer.kink:
+            return None
+        if called.gradient.shape != case.pred.shape:
+            message = f"the gradient has shape {called.gradient.shape}, expected {case.pred.shape}"
+            return Finding("gradient", message, case)
+        if not all(math.isfinite(float(number.v)) for number in case.answer.value):
+            return None
+        grade, place, share = graded(case, self.dtype, called.gradient.ravel(), truth, True)
+        if not grade:
+            return Finding("gradient", sentence("the gradient", called.gradient, truth, place, case.pred.shape), case)
+        verdicts["gradient"].passed(grade, share)
+        return None
+
+    def _count_bits(self, got: Any, wants: list[tuple[Any, Any]]) -> None:
+        for number, (want, bound) in zip(got, wants, strict=True):
+            truth = float(want)
+            if not math.isfinite(truth) or abs(truth) < _FINE.get(self.dtype, 1e-30) or float(bound) > 64 * abs(truth):
+                continue
+            error = abs(float(type(want)(float(number)) - want) / truth)
+            bits = 53.0 if error == 0 else min(53.0, -math.log2(error))
+            self.bits = bits if self.bits is None else min(self.bits, bits)
+
+
+def _same(now: Any, then: Any) -> bool:
+    return bool(
+        np.allclose(now.astype(float), np.asarray(then).astype(float), rtol=2.0**-7, atol=2.0**-24, equal_nan=True)
+    )
+
+
+def number_text(value: float) -> str:
+    """A float as it is printed: the digits that tell it from its neighbours."""
+    return repr(float(value)) if math.isfinite(value) else str(float(value))
+
+
+def sentence(what: str, got: Any, wants: list[tuple[Any, Any]], place: int, shape: tuple[int, ...]) -> str:
+    where = f" at [{', '.join(str(int(i)) for i in np.unravel_index(place, shape))}]" if shape else ""
+    start = f"{what}{where}: " if what or where else ""
+    return f"{start.lstrip()}want {number_text(float(wants[place][0]))}, got {number_text(float(got.ravel()[place]))}"

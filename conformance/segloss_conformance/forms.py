@@ -1,0 +1,497 @@
+"""Bring any case into the form that a binding asks for: its layout, its target, its dtype, its domain.
+
+Cases are drawn for the reference, in every shape and with every keyword. `fit` turns one into its like in the binding's own
+form, so that a loss or metric is covered the day it enters the register. The textbook answers the fitted case, so nothing
+that is rounded or dropped on the way is ever held against the implementation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from segloss_ref import registry
+from segloss_ref.domains import Interval, LabelWeights, Smooth
+
+from .binding import Binding, Expression
+from .case import Case, Grid
+from .numbers import exact, mp, total
+from .textbook import Answer
+
+__all__ = ["BoundCase", "assemble", "fit", "in_domain", "replaced", "rounded"]
+
+_NARROW = 64
+"""float16 holds e^-8 and its powers as normal numbers, and sums of logits of 64; between them an exponential is neither."""
+
+
+@dataclass(eq=False)
+class BoundCase(Case):
+    """A case in a binding's form. `pred`, `target` and `keywords` are what the reference means by it."""
+
+    binding: Binding = field(kw_only=True)
+    given: dict[str, Any] = field(default_factory=dict, kw_only=True)
+    """Values of the placeholders other than pred, target and weight."""
+    averaged: tuple[int, ...] = field(default=(), kw_only=True)
+    """Axes of the reference's values over which the implementation has averaged."""
+
+    @cached_property
+    def answer(self) -> Answer:
+        """What the textbook says, in the shape that the implementation returns."""
+        whole = super().answer
+        if not self.averaged:
+            return whole
+        places = np.arange(len(whole.value)).reshape(whole.shape)
+        size = math.prod(whole.shape[axis] for axis in self.averaged)
+        rows = np.moveaxis(places, self.averaged, range(-len(self.averaged), 0)).reshape(-1, size)
+        values = [total(whole.value[i] for i in row) / exact(size) for row in rows]
+        shape = tuple(n for axis, n in enumerate(whole.shape) if axis not in self.averaged)
+        gradient = whole.gradient
+        if gradient is not None:
+            gradient = [(value / size, (bound + abs(value)) / size) for value, bound in gradient]
+        return Answer(shape, values, gradient, whole.kink)
+
+    @property
+    def passed(self) -> Any:
+        """The array that is handed over as ``$pred``, in float64 where it is floating."""
+        if self.binding.takes == "log-probability":
+            return np.log(self.pred)
+        if self.binding.takes == "logit" and not self.is_loss:
+            return (self.pred - 0.5) * 8
+        return self.pred
+
+    @cached_property
+    def key(self) -> str:
+        """A digest of everything that the call depends on."""
+        parts = [self.name, repr(sorted(self.given.items(), key=str)), repr(self.averaged)]
+        told = {name: value for name, value in self.keywords.items() if not isinstance(value, np.ndarray)}
+        parts.append(repr(sorted(told.items(), key=str)))
+        for array in (self.pred, self.target, self.keywords.get("weight")):
+            if array is not None:
+                parts.append(f"{array.shape}{array.dtype}{array.tobytes().hex()}")
+        return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
+
+    @cached_property
+    def tags(self) -> frozenset[str]:
+        """What kind of case this is, in the words of `binding.TAGS`."""
+        return frozenset(_tags(self))
+
+
+def rounded(array: Any, dtype: str) -> Any:
+    """A float64 array that holds numbers of `dtype` alone."""
+    array = np.asarray(array, dtype=np.float64)
+    if dtype == "bfloat16":
+        bits = array.astype(np.float32).view(np.uint32)
+        return ((bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)).view(np.float32).astype(np.float64)
+    if dtype in ("float16", "float32"):
+        with np.errstate(over="ignore"):
+            return array.astype(dtype).astype(np.float64)
+    return array
+
+
+@dataclass
+class _Plain:
+    """A case with its classes first and without keywords of place: (K, *pixels)."""
+
+    pred: Any
+    hot: Any
+    ignored: Any
+    weight: Any
+    logits: bool
+    """Whether `pred` holds logits (losses)."""
+
+
+def _hot(labels: Any, classes: int) -> Any:
+    return np.stack([labels == c for c in range(classes)]).astype(float)
+
+
+def _plain_loss(case: Case) -> _Plain:
+    class_axis = case.keywords.get("class_axis")
+    ignore = case.keywords.get("ignore_index")
+    pred = case.pred[None] if class_axis is None else np.moveaxis(case.pred, class_axis, 0)
+    pixels = pred.shape[1:]
+    if case.target.ndim < case.pred.ndim or class_axis is None:
+        ignored = np.zeros(pixels, bool) if ignore is None else case.target == ignore
+        labels = np.where(ignored, 0, case.target)
+        hot = labels[None].astype(float) if class_axis is None else _hot(labels, len(pred))
+    else:
+        hot, ignored = np.moveaxis(case.target, class_axis, 0).astype(float), np.zeros(pixels, bool)
+    weight = np.broadcast_to(case.keywords.get("weight", 1.0), pixels)
+    logits = bool(case.keywords.get("from_logits", getattr(registry.losses[case.name], "logits_only", False)))
+    return _Plain(pred, hot, ignored, weight, logits)
+
+
+def _plain_metric(case: Case) -> _Plain:
+    class_axis, classes = case.keywords.get("class_axis"), case.keywords.get("num_classes")
+    ignore, threshold = case.keywords.get("ignore_index"), case.keywords.get("threshold", 0.5)
+    ndim = max(case.pred.ndim, case.target.ndim) + (classes is not None)
+
+    def spread(array: Any) -> Any:
+        if class_axis is None:
+            return array[None]
+        count = classes if classes is not None else max(case.pred.shape, case.target.shape, key=len)[class_axis]
+        return np.moveaxis(array, class_axis % ndim, 0) if array.ndim == ndim else _hot(array, count)
+
+    labelled = case.target.ndim < ndim or class_axis is None
+    ignored = case.target == ignore if labelled and ignore is not None else None
+    hot = spread(case.target if ignored is None else np.where(ignored, 0, case.target)).astype(float)
+    pred = spread(case.pred)
+    if ignored is None:
+        ignored = np.zeros(hot.shape[1:], bool)
+    if case.pred.dtype.kind == "f" and class_axis is not None and pred.shape == case.pred.shape and len(pred) > 1:
+        chosen = _hot(pred.argmax(0), len(pred)) > 0
+    else:
+        chosen = pred > threshold if case.pred.dtype.kind == "f" else pred != 0
+    scores = pred.astype(float)
+    if not np.array_equal(scores > 0.5, chosen):
+        scores = np.where(chosen, 0.75, 0.25)
+    weight = np.broadcast_to(case.keywords.get("weight", 1.0), hot.shape[1:])
+    return _Plain(np.where(scores == 0.5, 0.25, scores), (hot > 0.5).astype(float), ignored, weight, False)
+
+
+def _with_classes(plain: _Plain, classes: str, pick: int) -> _Plain:
+    """One question, exclusive classes or independent questions, whichever is asked for."""
+    if classes == "one" and len(plain.pred) > 1:
+        c = pick % len(plain.pred)
+        return _Plain(plain.pred[c : c + 1], plain.hot[c : c + 1], plain.ignored, plain.weight, plain.logits)
+    if classes == "exclusive" and len(plain.pred) == 1:
+        p, y = plain.pred[0], plain.hot[0]
+        pred = np.stack([np.zeros_like(p) if plain.logits else 1 - p, p])
+        return _Plain(pred, np.stack([1 - y, y]), plain.ignored, plain.weight, plain.logits)
+    return plain
+
+
+def _regrouped(array: Any, lead: int, dims: int, images: bool, split: bool) -> Any:
+    """Pixels of any number of axes as `dims` axes, the first of them the images where there are any."""
+    shape = array.shape[lead:]
+    if len(shape) > dims:
+        shape = (math.prod(shape[: len(shape) - dims + 1]), *shape[len(shape) - dims + 1 :])
+    elif len(shape) < dims:
+        missing = dims - len(shape)
+        shape = (shape[0], *(1,) * missing, *shape[1:]) if images and split else (*(1,) * missing, *shape)
+    return array.reshape(*array.shape[:lead], *shape)
+
+
+def _dyadic(weights: Any) -> Any:
+    """Columns of numbers >= 0 as multiples of 1/64 that sum to exactly 1, none of them 0."""
+    share = weights + 2.0**-6
+    parts = np.maximum(np.floor(share / share.sum(0) * 64), 1)
+    top = parts.argmax(0)
+    rest = 64 - parts.sum(0)
+    np.put_along_axis(parts, top[None], np.take_along_axis(parts, top[None], 0) + rest, 0)
+    return parts / 64
+
+
+def _predictions(plain: _Plain, binding: Binding, dtype: str) -> Any:
+    """`pred` as the binding takes it, in numbers of `dtype`."""
+    pred, domain = plain.pred, binding.domain
+    if binding.takes == "logit":
+        z = pred if plain.logits else np.round((pred - 0.5) * 16 * 64) / 64
+        if "not saturated" in domain:
+            z = np.clip(z, -8, 8)
+        if dtype == "float16":
+            z = np.where(np.abs(z) >= _NARROW, np.sign(z) * _NARROW, np.clip(z, -8, 8))
+        return rounded(z, dtype)
+    p = pred
+    if plain.logits:
+        z = np.clip(pred, -40, 40)
+        with np.errstate(over="ignore"):
+            p = 1 / (1 + np.exp(-z))
+    if binding.classes == "exclusive" and ("simplex" in domain or binding.takes == "log-probability"):
+        return _dyadic(p)
+    if "not certain" in domain or binding.takes == "log-probability":
+        p = np.clip(p, 2.0**-7, 1 - 2.0**-7)
+    p = rounded(p, dtype)
+    if dtype == "float16":  # below, products of two are no normal numbers of float16
+        p = np.where((p > 0) & (p < 2.0**-7), 2.0**-7, p)
+    return p
+
+
+def _own(binding: Binding, drawn: Mapping[str, Any], dtype: str) -> dict[str, Any]:
+    """The values of the reference's parameters by which the callable is called."""
+    values = {}
+    refused = getattr(binding.record, "class_axis_refuses", frozenset()) if binding.classes == "exclusive" else ()
+    for name, parameter in binding.record.parameters.items():
+        value = parameter.default
+        if name in binding.parameters and name not in refused:
+            value = drawn.get(name, value)
+            if isinstance(parameter.domain, Interval) and value is None:
+                value = 0.25  # who hands a number over need not know of None
+            if isinstance(parameter.domain, LabelWeights):
+                value = parameter.default
+            if isinstance(parameter.domain, Smooth):
+                if isinstance(value, tuple) and f"{name}_numerator" not in binding.placeholders:
+                    value = value[1]
+                if dtype == "float16" and 0 < np.min(value) < 2.0**-6:
+                    value = 1.0  # hardly a number of float16
+        values[name] = value
+    return values
+
+
+def _truth(binding: Binding, own: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The parameters as the reference is to have them: the callable's, read in its convention."""
+    truth = dict(own)
+    for name, value in binding.convention.items():
+        try:
+            truth[name] = Expression(value).value(own)
+            if name in binding.record.parameters:
+                binding.record.parameters[name].domain.check(binding.spec, name, truth[name])
+        except (TypeError, ValueError, ZeroDivisionError):
+            return None
+    return truth
+
+
+def _pair(value: Any) -> tuple[float, float]:
+    return (value[0], value[1]) if isinstance(value, tuple | list) else (value, value)
+
+
+def fit(binding: Binding, drawn: Case, dtype: str) -> BoundCase | None:
+    """The like of a drawn case in the binding's form and domain; None where it has none."""
+    if isinstance(drawn, BoundCase):
+        return drawn
+    record, layout = binding.record, binding.layout
+    plain = _plain_loss(drawn) if binding.is_loss else _plain_metric(drawn)
+    pick = int(drawn.key, 16)
+    plain = _with_classes(plain, binding.classes, pick)
+    classes = len(plain.pred)
+    floating = dtype if dtype in ("float64", "float32", "float16", "bfloat16") else "float64"
+    pred = _predictions(plain, binding, floating) if binding.is_loss else rounded(plain.pred, floating)
+    hot = plain.hot
+    families = binding.domain & {"hard-target", "soft-target"}
+    hard = binding.target == "index" or families == {"hard-target"} or getattr(record, "hard_target", False)
+    if hard:
+        hot = _hot(hot.argmax(0), classes) if binding.classes == "exclusive" else (hot > 0.5).astype(float)
+    elif binding.classes == "exclusive" and "simplex" in binding.domain and ((hot > 0) & (hot < 1)).any():
+        hot = _dyadic(hot)
+    hot = rounded(hot, floating)
+
+    # Axes.
+    letters = layout if layout != "any" else ""
+    spatial = [one for one in letters if one in "DHW"]
+    arrays = {"pred": (pred, 1), "hot": (hot, 1), "ignored": (plain.ignored, 0), "weight": (plain.weight, 0)}
+    if letters:
+        images = "N" in letters
+        moved = {
+            name: _regrouped(array, lead, len(spatial) + images, images, bool(pick % 2))
+            for name, (array, lead) in arrays.items()
+        }
+        order = [("C" + ("N" if images else "") + "".join(spatial)).index(one) for one in letters.replace("C", "")]
+        flat = [axis - 1 for axis in order]
+
+        def placed(array: Any, with_classes: bool) -> Any:
+            if not with_classes:
+                return np.ascontiguousarray(array.transpose(flat))
+            if "C" not in letters:
+                return np.ascontiguousarray(array[0].transpose(flat))
+            return np.ascontiguousarray(np.moveaxis(array.transpose(0, *order), 0, letters.index("C")))
+    else:
+        moved = {name: array for name, (array, _) in arrays.items()}
+
+        def placed(array: Any, with_classes: bool) -> Any:
+            return np.ascontiguousarray(array[0] if with_classes else array)
+
+    pred, hot = placed(moved["pred"], True), placed(moved["hot"], True)
+    one_channel = "C" in letters and binding.classes != "exclusive"
+    weight, ignored = placed(moved["weight"], False), placed(moved["ignored"], False)
+    if one_channel:
+        place = letters.index("C")
+        weight, ignored = (np.broadcast_to(np.expand_dims(one, place), pred.shape).copy() for one in (weight, ignored))
+
+    # The target, and what is ignored in it.
+    common: dict[str, Any] = {"num_classes": classes}
+    target: Any = hot
+    ignores = "ignore_index" in binding.placeholders
+    if ignores:
+        common["ignore_index"] = drawn.keywords.get("ignore_index", 255)
+    if binding.target == "index" and binding.classes == "exclusive" and "C" in letters:
+        target = hot.argmax(letters.index("C"))
+        if binding.takes == "label":
+            pred = pred.argmax(letters.index("C"))
+    elif not binding.is_loss or hard:
+        target = hot.astype(np.int64) if not binding.is_loss or ignores else hot
+    if not binding.is_loss and binding.takes == "mask":
+        axis = letters.index("C") if binding.classes == "exclusive" and "C" in letters else None
+        pred = pred > 0.5 if axis is None else np.moveaxis(_hot(pred.argmax(axis), classes) > 0, 0, axis)
+    labelled = target.shape == ignored.shape and target.dtype.kind in "iu"
+    if ignores and labelled and drawn.keywords.get("ignore_index") is not None:
+        target = np.where(ignored, common["ignore_index"], target)
+    if "weight" in binding.placeholders:
+        common["weight"] = rounded(weight, floating)
+    if "class_weight" in binding.placeholders:
+        drawn_weights = drawn.keywords.get("class_weight", ())
+        common["class_weight"] = tuple(drawn_weights) if len(drawn_weights) == classes else (1.0,) * classes
+
+    spacing = drawn.keywords.get("spacing")
+    told = (
+        drawn.keywords
+        if spacing is None
+        else drawn.keywords | {"spacing": _spacing(spacing, len(spatial) or pred.ndim)}
+    )
+    case = assemble(binding, pred, target, _own(binding, told, floating), common, drawn.grid)
+    return case if case is not None and in_domain(case) else None
+
+
+def assemble(
+    binding: Binding, pred: Any, target: Any, own: dict[str, Any], common: Mapping[str, Any], grid: Grid = "float64"
+) -> BoundCase | None:
+    """A case from arrays in the binding's layout, the callable's parameters and the common keywords.
+
+    None where the reference has no such parameters in the binding's convention, or where the quotient would be 0/0.
+    """
+    record, letters = binding.record, binding.layout if binding.layout != "any" else ""
+    keywords, averaged = _places(binding, letters)
+    truth = _truth(binding, own)
+    thin = (
+        "smooth" in (truth or {}) and _pair((truth or {})["smooth"])[1] == 0 and "zero-over-zero" not in binding.domain
+    )
+    if thin and _thin(pred, target, keywords):
+        if "smooth" not in binding.parameters:
+            return None
+        own = own | {"smooth": 1.0}
+        truth = _truth(binding, own)
+    if truth is None:
+        return None
+    classes = pred.shape[letters.index("C")] if "C" in letters and pred.ndim == len(letters) else 1
+    given: dict[str, Any] = {"num_classes": int(common.get("num_classes", classes)), **own}
+    if binding.takes == "label":
+        keywords["num_classes"] = given["num_classes"]
+    for name, value in own.items():
+        if isinstance(record.parameters[name].domain, Smooth):
+            given[f"{name}_numerator"], given[f"{name}_denominator"] = _pair(value)
+    for name in ("weight", "class_weight", "ignore_index"):
+        if name in common:
+            keywords[name] = common[name]
+            if name != "weight":
+                given[name] = common[name]
+    told = {k: v for k, v in truth.items() if k not in record.parameters or v != record.parameters[k].default}
+    return BoundCase(
+        binding.spec, pred, target, {**keywords, **told}, grid, binding.is_loss,
+        binding=binding, given=given, averaged=averaged,
+    )  # fmt: skip
+
+
+def replaced(case: BoundCase, **changes: Any) -> BoundCase:
+    """The case with `pred`, `target`, `keywords` or `given` replaced."""
+    return BoundCase(
+        case.name, changes.get("pred", case.pred), changes.get("target", case.target),
+        changes.get("keywords", case.keywords), case.grid, case.is_loss,
+        binding=case.binding, given=changes.get("given", case.given), averaged=case.averaged,
+    )  # fmt: skip
+
+
+def _spacing(spacing: Any, axes: int) -> Any:
+    """Spacing for another number of axes."""
+    if np.ndim(spacing) == 0:
+        return spacing
+    values = tuple(spacing)
+    return (values[-1:] * axes + values)[-axes:]
+
+
+def _places(binding: Binding, letters: str) -> tuple[dict[str, Any], tuple[int, ...]]:
+    """(keywords that name axes and the reduction, axes of the values to be averaged)."""
+    record = binding.record
+    geometric = "spacing" in record.parameters or getattr(record, "family", "") == "boundary"
+    exclusive = binding.classes == "exclusive" and binding.pool != "all"
+    keywords: dict[str, Any] = {}
+    if exclusive:
+        keywords["class_axis"] = letters.index("C")
+    if binding.is_loss and binding.takes == "logit" and "from_logits" in getattr(record, "keywords", ()):
+        keywords["from_logits"] = True
+    inside = list(letters)
+    if exclusive or binding.classes == "independent" or (geometric and "C" in letters):
+        inside = [one for one in inside if one != "C" or binding.pool == "all"]
+    if binding.pool == "image" or geometric:
+        inside = [one for one in inside if one != "N"]
+    everything = [one for one in letters if not (exclusive and one == "C")]
+    if letters and inside != everything:
+        keywords["axis"] = tuple(letters.index(one) for one in inside)
+    per_class = not binding.is_loss or getattr(record, "per_class", False) or not exclusive
+    kept = [one for one in letters if one not in inside and (one != "C" or per_class)]
+    wanted = {"per-image": "N", "per-class": "C", "per-image-and-class": "NC"}.get(binding.returns)
+    if wanted is None:
+        keywords["reduction"] = "mean"
+        if binding.is_loss:
+            del keywords["reduction"]
+        return keywords, ()
+    keywords["reduction"] = "none"
+    return keywords, tuple(i for i, one in enumerate(kept) if one not in wanted)
+
+
+def _thin(pred: Any, target: Any, keywords: Mapping[str, Any]) -> bool:
+    """Whether the overlap of some region may be nothing, so that without smoothing the quotient may be 0/0."""
+    class_axis = keywords.get("class_axis")
+    y = target
+    if y.ndim < pred.ndim and class_axis is not None:
+        y = np.moveaxis(_hot(np.where(y < pred.shape[class_axis], y, 0), pred.shape[class_axis]), 0, class_axis)
+    p = pred
+    if keywords.get("from_logits"):
+        shifted = pred - (pred.max(class_axis, keepdims=True) if class_axis is not None else np.maximum(pred, 0))
+        e = np.exp(shifted)
+        p = (
+            e / e.sum(class_axis, keepdims=True)
+            if class_axis is not None
+            else 1 / (1 + np.exp(-np.clip(pred, -60, 60)))
+        )
+    axes = keywords.get("axis", tuple(i for i in range(pred.ndim) if i != class_axis))
+    return bool(((p * y).sum(axes) < 1e-3).any())
+
+
+def _tags(case: BoundCase) -> set[str]:
+    binding = case.binding
+    tags = {"multiclass" if binding.classes == "exclusive" else "binary"}
+    ignored = case.keywords.get("ignore_index")
+    kept = case.target if ignored is None else np.where(case.target == ignored, 0, case.target)
+    tags.add("soft-target" if kept.dtype.kind == "f" and ((kept > 0) & (kept < 1)).any() else "hard-target")
+    weight = np.asarray(case.keywords.get("weight", 1.0))
+    if ignored is not None and (case.target == ignored).any():
+        tags.add("ignored")
+        weight = weight * (case.target != ignored)
+    if (weight != 1).any():
+        tags.add("weighted")
+    if (weight == 0).any() and _empty_region(case, weight):
+        tags.add("zero-weight")
+    if binding.classes == "exclusive":
+        labels = kept if case.target.ndim < case.pred.ndim or binding.takes == "label" else None
+        classes = case.given["num_classes"]
+        axis = binding.layout.index("C")
+        present = {int(c) for c in np.unique(labels)} if labels is not None else {
+            c for c in range(classes) if np.take(kept, c, axis).any()}  # fmt: skip
+        tags |= {"absent-class"} if len(present) < classes else set()
+        if case.is_loss and not case.keywords.get("from_logits") and (case.pred.sum(axis) == 1).all():
+            tags.add("simplex")
+    else:
+        tags |= {"empty-target"} if not kept.any() else set()
+        tags |= {"full-target"} if (kept == 1).all() else set()
+    if case.is_loss:
+        if binding.takes == "logit":
+            tags |= {"saturated"} if np.abs(case.pred).max(initial=0) > 16 else set()
+        elif ((case.pred <= 0) | (case.pred >= 1)).any():
+            tags.add("certain")
+    elif any(mp.isnan(number.v) for number in case.answer.value):
+        tags.add("zero-over-zero")
+    return tags
+
+
+def _empty_region(case: BoundCase, weight: Any) -> bool:
+    class_axis, axes = case.keywords.get("class_axis"), case.keywords.get("axis")
+    if axes is None:
+        return not weight.any()
+    places = tuple(a - (class_axis is not None and class_axis < a) for a in axes)
+    return bool((weight.sum(places) == 0).any())
+
+
+def in_domain(case: BoundCase) -> bool:
+    """Whether the binding supports a case."""
+    domain, tags = case.binding.domain, case.tags
+    if any(f"not {tag}" in domain for tag in tags):
+        return False
+    # A region without any weight is 0 by the contract; to be held to that is for those who ask for it.
+    if case.is_loss and "zero-weight" in tags and "zero-weight" not in domain:
+        return False
+    families = domain & {"hard-target", "soft-target"}
+    return families != {"soft-target"} or "soft-target" in tags

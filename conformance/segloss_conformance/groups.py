@@ -1,0 +1,216 @@
+"""The groups of checks that ask in a way of their own: laws, bad input, purity, dtypes and compiled modes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from .asking import Asked, number_text
+from .binding import Binding
+from .callers import CallProblem, Unsupported, caller
+from .fixed_cases import plain_cases
+from .forms import BoundCase, replaced
+from .grading import coarse
+from .laws import LAWS, Law
+from .smoke import fitted_all
+from .verdicts import Finding, Verdict
+
+__all__ = ["ask_dtype", "ask_errors", "ask_laws", "ask_modes", "ask_purity"]
+
+
+def _partner(law: Law, case: BoundCase) -> BoundCase | None:
+    """The law's other case, where the binding can express it."""
+    other = law.partner(case)
+    binding = case.binding
+    if other is None or other.name != case.name or other.pred.ndim != case.pred.ndim:
+        return None
+    changed = {
+        name for name in other.keywords.keys() | case.keywords.keys()
+        if name != "weight" and other.keywords.get(name) != case.keywords.get(name)
+    }  # fmt: skip
+    if ("weight" in other.keywords) != ("weight" in case.keywords):
+        return None
+    if changed and (
+        binding.convention or not changed <= binding.parameters | (binding.placeholders & {"class_weight"})
+    ):
+        return None
+    given = dict(case.given)
+    for name in changed:
+        value = other.keywords.get(name, getattr(binding.record.parameters.get(name), "default", None))
+        if value is None or (isinstance(value, tuple) and f"{name}_numerator" not in binding.placeholders
+                             and name != "class_weight"):  # fmt: skip
+            return None
+        given[name] = value
+        if name == "smooth":
+            given["smooth_numerator"], given["smooth_denominator"] = (
+                value if isinstance(value, tuple) else (value, value)
+            )
+    if "C" in binding.layout:
+        place = binding.layout.index("C")
+        if other.pred.shape[place] != case.pred.shape[place]:
+            return None
+    return replaced(case, pred=other.pred, target=other.target, keywords=other.keywords, given=given)
+
+
+def ask_laws(asked: Asked, case: BoundCase, verdict: Verdict) -> Finding | None:
+    """Hold two of the implementation's own answers against each other."""
+    for law in LAWS:
+        other = _partner(law, case)
+        if other is None:
+            continue
+        try:
+            here = asked.value(case).value
+            there = np.asarray(law.relate(case, asked.value(other).value))
+        except (CallProblem, Unsupported):
+            continue  # the groups above say so
+        if here.shape != there.shape:
+            return Finding("law", f"{law.name}: shape {here.shape} against {there.shape}", case)
+        for index, (a, b) in enumerate(zip(here.ravel(), there.ravel(), strict=True)):
+            number = case.answer.value[index]
+            allowed = 4 * coarse(case, asked.dtype, float(number.v), number.e)
+            if not (abs(a - b) <= allowed or (math.isnan(a) and math.isnan(b)) or a == b):
+                return Finding("law", f"'{law.name}' does not hold: {number_text(a)} against {number_text(b)}", case)
+        verdict.passed()
+    return None
+
+
+def ask_errors(asked: Asked, verdict: Verdict) -> Iterable[Finding]:
+    """Bad input that the binding promises to refuse."""
+    binding = asked.binding
+    fitted = fitted_all(binding, plain_cases(binding.record)[:1], asked.dtype)
+    for case in fitted:
+        for words, bad in _bad(binding, case):
+            try:
+                value = asked.call(bad, asked.dtype).value
+            except CallProblem as problem:
+                if not str(problem).startswith(("raises", "reports")):
+                    yield Finding("errors", f"{words}: {problem}", bad)
+                    continue
+            except Unsupported:
+                pass
+            else:
+                if not (words.startswith("nan") and not np.isfinite(value).all()):
+                    yield Finding("errors", f"{words} is not refused: got {number_text(value.ravel()[0])}", bad)
+                    continue
+            verdict.passed()
+
+
+def _bad(binding: Binding, case: BoundCase) -> Iterable[tuple[str, BoundCase]]:
+    floating = binding.takes not in ("mask", "label")
+    if "nan" in binding.refuses and floating:
+        pred = case.pred.copy()
+        pred.flat[0] = np.nan
+        yield "nan in pred", replaced(case, pred=pred)
+    if "shape" in binding.refuses:
+        axis = case.target.ndim - 1 if binding.layout == "any" else binding.layout.replace(
+            "C", "" if case.target.ndim < case.pred.ndim else "C").index("W")  # fmt: skip
+        yield "a target with another shape than pred", replaced(case, target=np.delete(case.target, 0, axis))
+    if "range" in binding.refuses and binding.takes == "probability":
+        pred = case.pred.copy()
+        pred.flat[0] = 1.5
+        yield "a probability of 1.5", replaced(case, pred=pred)
+    if "label" in binding.refuses and binding.target == "index":
+        target = case.target.copy()
+        target.flat[0] = case.given["num_classes"]
+        yield "a label as large as the number of classes", replaced(case, target=target)
+    if "parameter" in binding.refuses:
+        for name in sorted(binding.parameters):
+            low = getattr(binding.record.parameters[name].domain, "low", 0.0)
+            if math.isfinite(low):
+                wrong = {name: low - 1.0} | (
+                    {"smooth_numerator": -1.0, "smooth_denominator": -1.0} if name == "smooth" else {}
+                )
+                yield f"{name} = {low - 1.0}", replaced(case, given={**case.given, **wrong})
+
+
+def ask_purity(asked: Asked, verdict: Verdict) -> Finding | None:
+    """The same call twice, and other memory layouts of the same numbers."""
+    for case in fitted_all(asked.binding, plain_cases(asked.binding.record), asked.dtype):
+        try:
+            first = asked.value(case).value
+        except (CallProblem, Unsupported):
+            return None  # told elsewhere
+        allowed = [coarse(case, asked.dtype, float(number.v), number.e) for number in case.answer.value]
+        for style, words in (
+            ("plain", "the same call again"), ("read-only", "arrays that may not be written to"),
+            ("strided", "arrays that are not contiguous"),
+        ):  # fmt: skip
+            try:
+                again = asked.value(case, style).value
+            except (CallProblem, Unsupported) as problem:
+                return Finding("purity", f"{words}: {problem}", case)
+            if first.shape != again.shape or not (np.abs(first - again).ravel() <= np.array(allowed)).all():
+                return Finding(
+                    "purity", f"{words}: {number_text(again.ravel()[0])} after {number_text(first.ravel()[0])}", case
+                )
+        verdict.passed()
+    return None
+
+
+def ask_dtype(asked: Asked, verdict: Verdict) -> Finding | None:
+    """The dtype that comes back, and, for 16 bits, sums over an image that is no toy."""
+    binding, dtype = asked.binding, asked.dtype
+    fitted = fitted_all(binding, plain_cases(binding.record)[:1], dtype)
+    if dtype not in ("float64", "float32", "float16", "bfloat16") or not fitted:
+        return None
+    case = fitted[0]
+    try:
+        called = asked.value(case)
+    except (CallProblem, Unsupported):
+        return None
+    sizes = {"bfloat16": 16, "float16": 16, "float32": 32, "float64": 64}
+    returned = sizes.get(called.dtype)
+    if binding.is_loss and returned is not None and returned < sizes[dtype]:
+        return Finding("dtype", f"returns {called.dtype} for {dtype} arrays", case)
+    verdict.passed()
+    if sizes[dtype] == 16 and binding.is_loss:
+        complaint = _on_a_large_image(asked, case)
+        if complaint and "large-image" in binding.domain:
+            return Finding("dtype", complaint)
+        verdict.note = complaint or ""
+    return None
+
+
+def _on_a_large_image(asked: Asked, case: BoundCase) -> str | None:
+    """What goes wrong where 16 bits cannot count the pixels."""
+    try:
+        value = asked.call(_large(case), asked.dtype).value
+    except CallProblem as problem:
+        return f"an image of 512 x 512 pixels: {problem}"
+    if np.isfinite(value).all():
+        return None
+    return f"an image of 512 x 512 pixels gives {number_text(value.ravel()[0])}, because sums overflow in 16 bits"
+
+
+def _large(case: BoundCase) -> BoundCase:
+    """The case's first pixel, 512 x 512 times."""
+    letters = case.binding.layout
+
+    def grow(array: Any) -> Any:
+        if letters == "any":
+            return np.full((512, 512), 1, dtype=array.dtype) * array.flat[0]
+        axes = letters if array.ndim == len(letters) else letters.replace("C", "")
+        corner = array[tuple(slice(None) if one == "C" else slice(0, 1) for one in axes)]
+        size = 512 if "H" in axes else 512 * 512
+        return np.broadcast_to(corner, tuple(n if one == "C" else size if one in "HW" else 1
+                                             for one, n in zip(axes, corner.shape, strict=True))).copy()  # fmt: skip
+
+    target = grow(case.target)
+    if case.binding.classes != "exclusive":
+        target = np.ones_like(target)
+    return replaced(case, pred=grow(case.pred), target=target)
+
+
+def ask_modes(asked: Asked, device: str, verdict: Verdict) -> Finding | None:
+    """Compiled answers to the plain cases."""
+    compiled = Asked(asked.binding, caller(asked.binding, device, "compile"), asked.dtype)
+    for case in fitted_all(asked.binding, plain_cases(asked.binding.record), asked.dtype):
+        counted = {name: Verdict(name) for name in ("value", "special cases", "gradient")}
+        finding = compiled.judge(case, counted, "value")
+        if finding is not None:
+            return Finding("modes", f"compiled: {finding.message}", case)
+        verdict.passed(max(one.grade for one in counted.values()))
+    return None

@@ -1,0 +1,176 @@
+"""Implementations in other languages: a process that reads requests and writes answers, a line of JSON each.
+
+``docs/protocol.md`` is the specification. Arrays travel as dtype, shape and the bits of their elements in hexadecimal digits,
+so that no decimal conversion stands between the suite and the implementation.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import subprocess
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .binding import Binding, ConfigurationError, Expression
+from .callers import Called, CallProblem, Unsupported
+from .forms import BoundCase
+
+__all__ = ["VERSION", "ProcessCaller", "decoded", "encoded"]
+
+VERSION = 1
+_BITS = {"float64": 64, "float32": 32, "float16": 16, "bfloat16": 16, "int64": 64, "uint8": 8, "bool": 8}
+
+
+def encoded(array: Any, dtype: str) -> dict[str, Any]:
+    """An array as dtype, shape and the bits of its elements, most significant digit first, in C order."""
+    array = np.asarray(array)
+    if dtype == "bfloat16":
+        words = array.astype(np.float32).view(np.uint32) >> 16
+    else:
+        words = np.ascontiguousarray(array.astype(dtype)).view(f"u{_BITS[dtype] // 8}")
+    digits = _BITS[dtype] // 4
+    return {
+        "dtype": dtype,
+        "shape": list(array.shape),
+        "bits": "".join(f"{int(word):0{digits}x}" for word in words.ravel()),
+    }
+
+
+def decoded(message: Mapping[str, Any]) -> Any:
+    """The float64 array of such a message.
+
+    Raises
+    ------
+    ValueError
+        where dtype, shape and bits do not fit together.
+    """
+    try:
+        dtype, shape, bits = message["dtype"], [int(n) for n in message["shape"]], message["bits"]
+        digits = _BITS[dtype] // 4
+        size = int(np.prod(shape, dtype=np.int64))
+        if not isinstance(bits, str) or len(bits) != size * digits or any(n < 0 for n in shape):
+            raise ValueError(f"{size} elements of {dtype} need {size * digits} hexadecimal digits, got {len(bits)}")
+        words = np.array([int(bits[i : i + digits], 16) for i in range(0, len(bits), digits)], dtype=np.uint64)
+    except (KeyError, TypeError) as problem:
+        raise ValueError(f"an array needs dtype, shape and bits, got {str(message)[:80]} ({problem!r})") from None
+    if dtype == "bfloat16":
+        return (words.astype(np.uint32) << 16).view(np.float32).astype(np.float64).reshape(shape)
+    narrow = words.astype(f"u{_BITS[dtype] // 8}")
+    return narrow.view(dtype).astype(np.float64).reshape(shape)
+
+
+class ProcessCaller:
+    """One process, started once and asked many times; started anew after it hung or ended."""
+
+    def __init__(self, binding: Binding) -> None:
+        self.binding = binding
+        self._process: subprocess.Popen[str] | None = None
+        self._lines: queue.Queue[str | None] = queue.Queue()
+        self._number = 0
+        self._start()
+
+    def _start(self) -> None:
+        try:
+            self._process = subprocess.Popen(
+                self.binding.call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                text=True, encoding="utf-8", errors="replace",
+            )  # fmt: skip
+        except OSError as problem:
+            raise ConfigurationError(f"cannot start {self.binding.label}: {problem.strerror or problem}") from None
+        self._lines = queue.Queue()
+        threading.Thread(target=self._listen, args=(self._process, self._lines), daemon=True).start()
+        hello = self._ask({"cmd": "start", "version": VERSION})
+        if hello.get("version") != VERSION:
+            raise CallProblem(f"answers start with version {hello.get('version')!r}, expected {VERSION}")
+
+    @staticmethod
+    def _listen(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.put(line)
+        lines.put(None)
+
+    def close(self) -> None:
+        """Say stop, and end the process if it does not."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        try:
+            assert process.stdin is not None
+            process.stdin.write('{"cmd":"stop"}\n')
+            process.stdin.close()
+            process.wait(1)
+        except (OSError, ValueError, subprocess.TimeoutExpired):
+            process.kill()
+            process.wait()
+
+    def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(request, separators=(",", ":")) + "\n")
+            self._process.stdin.flush()
+            line = self._lines.get(timeout=self.binding.timeout)
+        except queue.Empty:
+            self._process.kill()
+            self._process = None
+            raise CallProblem(f"does not answer {request['cmd']} within {self.binding.timeout:g} s") from None
+        except OSError:
+            line = None
+        if line is None:
+            code = self._process.wait()
+            self._process = None
+            raise CallProblem(f"ends with exit code {code} at {request['cmd']}")
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise CallProblem(f"prints {line.strip()[:60]!r} where a line of JSON is expected")
+        if answer.get("seq") != request.get("seq"):
+            raise CallProblem(f"answers request {answer.get('seq')!r} where {request.get('seq')!r} was asked")
+        if "error" in answer:
+            raise CallProblem(f"reports the error {str(answer['error'])[:200]!r}")
+        if "unsupported" in answer:
+            raise Unsupported(str(answer["unsupported"])[:200])
+        return answer
+
+    def __call__(self, case: BoundCase, dtype: str, *, gradient: bool = False, style: str = "plain") -> Called:
+        """See `Caller`; arrays of another process have one style."""
+        if self._process is None:
+            self._start()
+        binding = self.binding
+        arrays = {"pred": encoded(case.passed, dtype if binding.takes != "label" else "int64")}
+        kind = binding.target_dtype or ("int64" if case.target.dtype.kind in "iu" else dtype)
+        arrays["target"] = encoded(case.target, kind)
+        if "weight" in case.keywords:
+            arrays["weight"] = encoded(case.keywords["weight"], dtype)
+        values = {**case.given, "pred": None, "target": None, "weight": None}
+        parameters = {
+            name: Expression(value).value(values)
+            for name, value in {**binding.keywords, **(binding.construct or {})}.items()
+            if Expression(value).names.isdisjoint(("pred", "target", "weight"))
+        }
+        request = {"spec": binding.spec, "parameters": parameters, "arrays": arrays}
+        value, kind = self._array("value", {"cmd": "run", "seq": self._next(), **request})
+        slope = None
+        if gradient and binding.grad != "none":
+            slope, _ = self._array("gradient", {"cmd": "grad", "seq": self._next(), **request})
+        return Called(value, slope, kind)
+
+    def _next(self) -> int:
+        self._number += 1
+        return self._number
+
+    def _array(self, name: str, request: Mapping[str, Any]) -> tuple[Any, str]:
+        answer = self._ask(request)
+        try:
+            return decoded(answer[name]), answer[name]["dtype"]
+        except KeyError:
+            raise CallProblem(f"answers {request['cmd']} without {name!r}") from None
+        except ValueError as problem:
+            raise CallProblem(f"answers {request['cmd']} with a bad array: {problem}") from None
