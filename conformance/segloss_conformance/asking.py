@@ -10,7 +10,7 @@ import numpy as np
 from .binding import Binding
 from .callers import Called, Caller, CallProblem, Unsupported
 from .forms import BoundCase
-from .grading import graded
+from .grading import exponents, graded
 from .verdicts import Finding, Verdict
 
 __all__ = ["Asked", "group_of", "number_text"]
@@ -41,9 +41,9 @@ class Asked:
         self.bits: float | None = None
         self.declined: str | None = None
 
-    def value(self, case: BoundCase, style: str = "plain") -> Called:
+    def value(self, case: BoundCase, style: str = "plain", gradient: bool = False) -> Called:
         """The answer, with a score turned into the loss that it is one less of, or the other way round."""
-        called = self.call(case, self.dtype, gradient=self.gradients and case.is_loss, style=style)
+        called = self.call(case, self.dtype, gradient=gradient and self.gradients, style=style)
         if self.binding.returns == ("score" if self.binding.is_loss else "loss"):
             called.value = 1 - called.value
             called.gradient = None if called.gradient is None else -called.gradient
@@ -55,7 +55,7 @@ class Asked:
         """Ask, compare, and count in the groups concerned; the failure if there is one."""
         group = into or group_of(case)
         try:
-            called = self.value(case)
+            called = self.value(case, gradient=True)
         except Unsupported as why:
             self.declined = str(why)
             return None
@@ -73,8 +73,10 @@ class Asked:
             "float32" if called.dtype == "float32" else "float64")  # fmt: skip
         grade, place, share = graded(case, self.numbers, called.value.ravel(), wants, False)
         if not grade:
-            return Finding(group, sentence("", called.value, wants, place, case.answer.shape), case)
-        self._count_bits(called.value.ravel(), wants)
+            words = sentence("", called.value, wants, place, case.answer.shape)
+            return Finding(group, words + self._as_if_narrow(called.value.ravel()[place], wants[place][0]), case)
+        if grade == "A":
+            self._count_bits(called.value.ravel(), wants)
         verdicts[group].passed(grade, share)
         return self._judge_gradient(case, called, verdicts)
 
@@ -82,16 +84,30 @@ class Asked:
         truth = case.answer.gradient
         if called.gradient is None or truth is None or case.answer.kink:
             return None
+        if not getattr(self.binding.record, "smooth", True) and "certain" in case.tags:
+            return None  # an error of exactly 0 is a kink, too
         if called.gradient.shape != case.pred.shape:
             message = f"the gradient has shape {called.gradient.shape}, expected {case.pred.shape}"
             return Finding("gradient", message, case)
         if not all(math.isfinite(float(number.v)) for number in case.answer.value):
             return None
+        slope = "infinite-slope" in self.binding.domain
+        if exponents(case) and not slope and not np.isfinite(called.gradient).all():
+            return None  # 0 times infinity at a perfect prediction, which the contract sets to 0
         grade, place, share = graded(case, self.dtype, called.gradient.ravel(), truth, True)
         if not grade:
             return Finding("gradient", sentence("the gradient", called.gradient, truth, place, case.pred.shape), case)
         verdicts["gradient"].passed(grade, share)
         return None
+
+    def _as_if_narrow(self, got: float, want: Any) -> str:
+        """The remark that a float64 result has the bits of a float32 one."""
+        truth = float(want)
+        if self.numbers != "float64" or truth == 0 or not math.isfinite(truth) or not math.isfinite(got):
+            return ""
+        error = abs(float(type(want)(float(got)) - want) / truth)
+        bits = -math.log2(error) if error else 53.0
+        return f" ({bits:.0f} right bits of 53, as if computed in float32)" if 20 < bits < 34 else ""
 
     def _count_bits(self, got: Any, wants: list[tuple[Any, Any]]) -> None:
         for number, (want, bound) in zip(got, wants, strict=True):

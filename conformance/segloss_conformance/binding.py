@@ -21,7 +21,7 @@ from typing import Any
 from segloss_ref import registry
 from segloss_ref.domains import Smooth
 
-__all__ = ["CHOICES", "TAGS", "Binding", "ConfigurationError", "Expression", "bind", "resolve"]
+__all__ = ["CHOICES", "OPT_IN", "TAGS", "Binding", "ConfigurationError", "Expression", "bind", "resolve"]
 
 
 class ConfigurationError(ValueError):
@@ -41,9 +41,13 @@ CHOICES: dict[str, tuple[str, ...]] = {
 
 TAGS = (
     "hard-target", "soft-target", "binary", "multiclass", "simplex", "empty-target", "full-target", "absent-class",
-    "saturated", "certain", "ignored", "weighted", "zero-weight", "zero-over-zero", "large-image",
+    "saturated", "certain", "ignored", "weighted", "zero-weight", "zero-over-zero", "infinite-slope",
+    "large-image",
 )  # fmt: skip
 """Words for kinds of cases, which `domain` and the ledger's `when` speak in."""
+
+OPT_IN = frozenset({"soft-target", "zero-weight", "zero-over-zero", "infinite-slope", "large-image"})
+"""Kinds of cases that nobody is held to who does not name them in `domain`."""
 
 DTYPES = ("float64", "float32", "float16", "bfloat16", "bool", "uint8", "int64")
 _COMMON = ("pred", "target", "weight", "class_weight", "ignore_index", "num_classes")
@@ -128,7 +132,8 @@ class Binding:
     """``"auto"``, ``"none"``, or a callable that takes what `call` takes and returns the gradient."""
     target_dtype: str | None = None
     domain: frozenset[str] = frozenset()
-    """Tags of the cases that are supported, or, after ``not ``, that are not; see `TAGS`."""
+    """Kinds of cases, see `TAGS`: those of `OPT_IN` that are supported, and, after ``not ``, others that are not.
+    ``"simplex"`` says that the classes' probabilities of a pixel sum to 1."""
     convention: Mapping[str, Any] = field(default_factory=dict)
     """Values of the reference's parameters that the callable has built in, or expressions in its own."""
     refuses: frozenset[str] = frozenset({"nan"})
@@ -227,22 +232,27 @@ def _line(problem: BaseException) -> str:
     return " ".join(str(problem).split())[:300]
 
 
+_PACKAGES = {"torch": "torch", "jax": "jax", "cupy": "cupy", "tensorflow": "tensorflow", "keras": "tensorflow"}
+
+
 def _framework_of(call: Any) -> str:
-    """The array library that a callable works on, by its bases, its module and what its module has imported."""
+    """The array library that a callable works on: that of its bases, of what its code names, or the only one imported."""
     kind = call if inspect.isclass(call) else type(call)
-    packages = [base.__module__.partition(".")[0] for base in kind.__mro__]
-    module = sys.modules.get(getattr(call, "__module__", "") or "")
-    packages.append((getattr(call, "__module__", "") or "").partition(".")[0])
-    packages += [
-        (found.__name__ if inspect.ismodule(found) else getattr(found, "__module__", None) or "").partition(".")[0]
-        for found in vars(module or inspect).values()
-        if module is not None
-    ]
-    for package, framework in (("torch", "torch"), ("jax", "jax"), ("cupy", "cupy"), ("tensorflow", "tensorflow"),
-                               ("keras", "tensorflow")):  # fmt: skip
-        if package in packages:
-            return framework
-    return "numpy"
+    module = sys.modules.get(getattr(call, "__module__", None) or "")
+    names = vars(module) if module is not None else {}
+    codes = [getattr(one, "__code__", None) for one in (call, *vars(kind).values())]
+    used = {name for code in codes if code is not None for name in code.co_names}
+
+    def packages(objects: Iterable[Any]) -> set[str]:
+        homes = (one.__name__ if inspect.ismodule(one) else getattr(one, "__module__", None) or "" for one in objects)
+        return {_PACKAGES[home] for home in (home.partition(".")[0] for home in homes) if home in _PACKAGES}
+
+    modules = [one for one in names.values() if inspect.ismodule(one)]
+    arrays = packages(modules) | {"numpy" for one in modules if one.__name__ == "numpy"}
+    for found in (packages(kind.__mro__), packages([call]), packages(names[name] for name in used if name in names)):
+        if len(found) == 1:
+            return found.pop()
+    return arrays.pop() if len(arrays) == 1 else "numpy"
 
 
 def _signature(call: Any) -> tuple[str, ...]:
@@ -329,9 +339,9 @@ def bind(
     how["refuses"] = frozenset(how.get("refuses", {"nan"} if is_loss else ()))
     how["domain"] = frozenset(_words("domain", how.get("domain", ()), TAGS))
     floating = how["takes"] not in ("mask", "label")
-    default = (("float32",) if how["framework"] in ("jax", "tensorflow") else ("float32", "float64")) if floating else (
-        "int64",)  # fmt: skip
-    how["dtypes"] = _words("dtypes", how.get("dtypes", default), DTYPES[:4] if floating else DTYPES)
+    default = {"jax": ("float32",), "tensorflow": ("float32",), "process": ("float64",)}
+    usual = default.get(how["framework"], ("float32", "float64")) if floating else ("int64",)
+    how["dtypes"] = _words("dtypes", how.get("dtypes", usual), DTYPES[:4] if floating else DTYPES)
     how["devices"] = tuple([how["devices"]] if isinstance(how.get("devices"), str) else how.get("devices", ("cpu",)))
     if isinstance(how.get("grad"), str) and how["grad"] not in ("auto", "none"):
         how["grad"] = resolve(how["grad"], root)

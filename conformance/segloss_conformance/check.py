@@ -42,7 +42,7 @@ class Profile:
     """Seconds for making one failure small."""
 
 
-PROFILES = {"quick": Profile(60, 5.0, 0.6), "standard": Profile(300, 40.0, 3.0), "deep": Profile(3000, math.inf, 20.0)}
+PROFILES = {"quick": Profile(40, 6.0, 0.4), "standard": Profile(250, 40.0, 2.0), "deep": Profile(3000, math.inf, 20.0)}
 
 
 @dataclass
@@ -101,6 +101,10 @@ class SpecReport:
         return "conforms" if found == {"conforms"} else "unsupported"
 
 
+class _TimeIsUp(BaseException):
+    """Ends a search; no `Exception`, which Hypothesis would take for a failing example."""
+
+
 @dataclass
 class _Search:
     """A binding's check in progress."""
@@ -135,7 +139,9 @@ class _Search:
 
         def fails(drawn: Case) -> bool:
             nonlocal best
-            case = self.fitted(drawn, asked.dtype) if time.monotonic() < end else None
+            if time.monotonic() > end:
+                raise _TimeIsUp
+            case = self.fitted(drawn, asked.dtype)
             if case is None:
                 return False
             found = self._again(asked, case, finding.group)
@@ -147,7 +153,7 @@ class _Search:
 
         limits = settings(max_examples=10000, database=None, deadline=None, derandomize=True,
                           suppress_health_check=ALL_HEALTH_CHECKS, phases=[Phase.generate, Phase.shrink])  # fmt: skip
-        with suppress(NoSuchExample, Flaky):  # flaky: the time was up in the middle
+        with suppress(NoSuchExample, Flaky, _TimeIsUp):
             find(cases(self.binding.record), fails, settings=limits)
         return best
 

@@ -262,8 +262,8 @@ def fit(binding: Binding, drawn: Case, dtype: str) -> BoundCase | None:
     floating = dtype if dtype in ("float64", "float32", "float16", "bfloat16") else "float64"
     pred = _predictions(plain, binding, floating) if binding.is_loss else rounded(plain.pred, floating)
     hot = plain.hot
-    families = binding.domain & {"hard-target", "soft-target"}
-    hard = binding.target == "index" or families == {"hard-target"} or getattr(record, "hard_target", False)
+    soft = "soft-target" in binding.domain and not getattr(record, "hard_target", False)
+    hard = binding.target == "index" or not soft
     if hard:
         hot = _hot(hot.argmax(0), classes) if binding.classes == "exclusive" else (hot > 0.5).astype(float)
     elif binding.classes == "exclusive" and "simplex" in binding.domain and ((hot > 0) & (hot < 1)).any():
@@ -490,8 +490,16 @@ def in_domain(case: BoundCase) -> bool:
     domain, tags = case.binding.domain, case.tags
     if any(f"not {tag}" in domain for tag in tags):
         return False
-    # A region without any weight is 0 by the contract; to be held to that is for those who ask for it.
+    # A region without any weight is 0 by the contract, and so is a factor of 0 times an infinite logarithm.
     if case.is_loss and "zero-weight" in tags and "zero-weight" not in domain:
         return False
-    families = domain & {"hard-target", "soft-target"}
-    return families != {"soft-target"} or "soft-target" in tags
+    return not ("certain" in tags and _has_zero_factor(case))
+
+
+def _has_zero_factor(case: BoundCase) -> bool:
+    """Whether a parameter stands at an end of its interval, where it or 1 less it is 0."""
+    for name, parameter in case.binding.record.parameters.items():
+        value, domain = case.keywords.get(name, parameter.default), parameter.domain
+        if name in case.binding.parameters and isinstance(domain, Interval) and value in (0, domain.high):
+            return True
+    return False

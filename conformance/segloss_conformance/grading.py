@@ -23,7 +23,7 @@ from .forms import BoundCase
 from .numbers import mp
 from .tolerance import excess, wide_dtype
 
-__all__ = ["GRADES", "coarse", "graded"]
+__all__ = ["GRADES", "coarse", "exponents", "graded"]
 
 GRADES = ("A", "B", "C")
 _UNIT = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
@@ -47,21 +47,21 @@ def _scale(case: BoundCase) -> float:
     return scale
 
 
-def _exponents(case: BoundCase) -> list[float]:
+def exponents(case: BoundCase) -> list[float]:
     """Exponents below 1, which magnify errors near 0."""
     own = {name: one.default for name, one in case.binding.record.parameters.items()}
     values = {name: case.keywords.get(name, default) for name, default in own.items()}
     return [float(v) for name, v in values.items() if name.endswith("gamma") and v is not None and 0 < v < 1]
 
 
-def _absolute(case: BoundCase, want: float, unit: float) -> float:
+def _absolute(case: BoundCase, want: float, unit: float, powers: bool = True) -> float:
     """What an error of a few roundoffs of the largest number does to a value."""
     error = 8 * unit * _scale(case) * (1 + math.log2(1 + case.pred.size))
-    exponents = _exponents(case)
-    if len(exponents) == 1 and abs(want) < 2:
-        base = abs(want) ** (1 / exponents[0])
-        return error + (base + error) ** exponents[0] - abs(want)
-    return error + sum(error**g for g in exponents)
+    small = exponents(case) if powers else []
+    if len(small) == 1 and abs(want) < 2:
+        base = abs(want) ** (1 / small[0])
+        return error + (base + error) ** small[0] - abs(want)
+    return error + sum(error**g for g in small)
 
 
 def graded(
@@ -107,10 +107,13 @@ def _lower(case: BoundCase, dtype: str, got: float, want: Any, bound: Any, index
         return "B"
     if not gradient:
         return "C" if error <= coarse(case, dtype, truth, bound) else ""
-    if _exponents(case) and any(abs(float(n.v)) < math.sqrt(unit) for n in case.answer.value):
-        return "C"  # the slope of a power below 1 near 0, where a roundoff changes it without limit
     largest = max((abs(float(g)) for g, _ in case.answer.gradient or () if mp.isfinite(g)), default=0.0)
-    allowed = 8 * unit * _scale(case) * max(1.0, largest) + factor * unit * float(bound) + steps
+    slope = 0.0
+    for g in exponents(case):  # a power below 1 near 0, whose slope a roundoff in the base changes without limit
+        base = min(abs(float(n.v)) for n in case.answer.value) ** (1 / g)
+        error_there = _absolute(case, 0.0, unit, powers=False)
+        slope += math.inf if base <= error_there else largest * error_there / base
+    allowed = 8 * unit * _scale(case) * max(1.0, largest) + factor * unit * float(bound) + steps + slope
     return "C" if error <= allowed else ""
 
 

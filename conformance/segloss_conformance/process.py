@@ -11,6 +11,7 @@ import queue
 import subprocess
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -159,7 +160,8 @@ class ProcessCaller:
         value, kind = self._array("value", {"cmd": "run", "seq": self._next(), **request})
         slope = None
         if gradient and binding.grad != "none":
-            slope, _ = self._array("gradient", {"cmd": "grad", "seq": self._next(), **request})
+            with suppress(Unsupported):  # who has no gradient has a value still
+                slope, _ = self._array("gradient", {"cmd": "grad", "seq": self._next(), **request})
         return Called(value, slope, kind)
 
     def _next(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -25,7 +26,7 @@ def _rough(asked: Asked, fitted: list[BoundCase]) -> tuple[list[Called], str | N
     for case in fitted:
         try:
             answers.append(asked.value(case))
-        except (CallProblem, Unsupported) as problem:
+        except CallProblem as problem:
             return answers, str(problem), False
         value, want = answers[-1].value, case.answer
         if value.shape != want.shape:
@@ -71,8 +72,12 @@ def _swapped(binding: Binding) -> Binding:
 
 
 def _alternatives(binding: Binding) -> list[tuple[str, Binding]]:
-    """Adapters that differ in the order of arguments or in the layout alone."""
+    """Adapters that differ in the array library, the order of arguments or the layout alone."""
     found = []
+    if binding.framework == "numpy" and "torch" in sys.modules:
+        found.append(("with framework = 'torch'", binding.changed(framework="torch")))
+    if binding.framework == "torch":
+        found.append(("with framework = 'numpy'", binding.changed(framework="numpy")))
     if binding.framework != "process":
         found.append(("with pred and target swapped in args", _swapped(binding)))
     if "C" in binding.layout and binding.classes != "one":
@@ -114,7 +119,11 @@ def smoke(asked: Asked, verdicts: dict[str, Verdict]) -> str | None:
     fitted = fitted_all(binding, drawn, asked.dtype)
     if not fitted:
         return None
-    _, complaint, right = _rough(asked, fitted)
+    try:
+        _, complaint, right = _rough(asked, fitted)
+    except Unsupported as why:
+        verdict.note = asked.declined = str(why)
+        return None
     if right:
         for _ in fitted:
             verdict.passed()
@@ -127,7 +136,7 @@ def smoke(asked: Asked, verdicts: dict[str, Verdict]) -> str | None:
             if binding.framework != "process":
                 call = caller(other, call.device, "eager")  # type: ignore[attr-defined]
             return bool(cases_) and _rough(Asked(other, call, asked.dtype), cases_)[2]
-        except (CallProblem, ValueError):
+        except (CallProblem, Unsupported, ValueError):
             return False
 
     for words, other in _alternatives(binding):

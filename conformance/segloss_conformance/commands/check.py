@@ -98,6 +98,9 @@ def _form(options: argparse.Namespace) -> dict[str, Any]:
 
 def execute(options: argparse.Namespace) -> int:
     """Check, print and write; 1 where something fails, 2 where an adapter is broken."""
+    import os
+
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # arrays of a few pixels: threads would only wait for each other
     from ..binding import ConfigurationError, bind
     from ..check import check
     from ..configuration import Configuration, read
