@@ -326,6 +326,8 @@ def bind(
     if how["target"] != "binary" and how["layout"] == "any":
         how["layout"] = "NCHW"
     how["layout"] = _checked_layout(how["layout"])
+    if how.get("takes") == "label" and "C" not in how["layout"]:  # label maps lack the axis; C says where it would stand
+        how["layout"] = how["layout"].replace("N", "NC") if "N" in how["layout"] else "C" + how["layout"]
     how.setdefault(
         "takes", ("logit" if getattr(record, "logits_only", False) else "probability") if is_loss else "mask"
     )
@@ -383,7 +385,7 @@ def _check_form(spec: str, how: Mapping[str, Any], needs: bool, is_loss: bool) -
         raise ConfigurationError(f"{spec} takes logits alone, got takes = {takes!r}")
     if target in ("onehot", "multilabel") and "C" not in layout:
         raise ConfigurationError(f"target = {target!r} needs a layout with C, got {layout!r}")
-    if target == "index" and "C" not in layout and takes != "label":
+    if target == "index" and "C" not in layout:
         raise ConfigurationError(f"target = 'index' needs a layout with C, got {layout!r}")
     if takes == "label" and target != "index":
         raise ConfigurationError(f"takes = 'label' needs target = 'index', got {target!r}")

@@ -34,7 +34,8 @@ def _rough(asked: Asked, fitted: list[BoundCase]) -> tuple[list[Called], str | N
         truth = np.array([float(number.v) for number in want.value])
         if not np.isfinite(value).all() and np.isfinite(truth).all():
             return answers, f"returns {value.ravel()[~np.isfinite(value.ravel())][0]} for an ordinary input", False
-        right = right and bool(np.allclose(value.ravel(), truth, rtol=2e-2, atol=2e-3))
+        near = 2e-2 if asked.dtype in ("float16", "bfloat16") else 1e-4
+        right = right and bool(np.allclose(value.ravel(), truth, rtol=near, atol=near / 10))
     if len(answers) > 1 and all(np.array_equal(one.value, answers[0].value) for one in answers):
         truths = {tuple(float(number.v) for number in case.answer.value) for case in fitted}
         if len(truths) > 1:

@@ -1,0 +1,525 @@
+"""`check`: right functions conform whatever the seed, wrong ones fail in the group that is theirs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.special import expit, log_expit, xlogy
+
+from segloss_conformance.binding import Binding, ConfigurationError, Expression, bind
+from segloss_conformance.check import SpecReport, check
+from segloss_conformance.closed_forms import CLOSED_FORMS
+from segloss_conformance.counterexample import snippet
+from segloss_conformance.fixed_cases import plain_cases
+from segloss_conformance.forms import fit, rounded
+from segloss_conformance.run import draw
+from segloss_conformance.textbook import loss, metric
+from segloss_ref import registry
+
+RECORDS = {**registry.losses, **registry.metrics}
+HALF = ["float16", "float32", "float64"]
+
+
+def told(report: SpecReport) -> str:
+    """What failed, for the message of an assertion."""
+    return "\n".join(
+        f"{column.label} {verdict.group}: {finding.message}\n"
+        + (snippet(finding.case, column.dtype) if finding.case is not None else "")
+        for column in report.columns
+        for verdict in column.verdicts.values()
+        for finding in verdict.findings
+    )
+
+
+def failing(report: SpecReport) -> set[str]:
+    return {v.group for column in report.columns for v in column.verdicts.values() if v.status == "fails"}
+
+
+# Right implementations. -----------------------------------------------------------------------------------------------
+
+
+def sequential(values: Any) -> Any:
+    total = values.dtype.type(0)
+    for value in values.ravel():
+        total = total + value
+    return total
+
+
+def dice_sequential(p: Any, y: Any, smooth: float) -> Any:
+    return 1 - (2 * sequential(p * y) + smooth) / (sequential(p) + sequential(y) + smooth)
+
+
+def dice_pairwise(p: Any, y: Any, smooth: float, squared: bool) -> Any:
+    k = 2 if squared else 1
+    return 1 - (2 * (p * y).sum() + smooth) / ((p**k).sum() + (y**k).sum() + smooth)
+
+
+def dice_of_images(p: Any, y: Any) -> Any:
+    both, sizes = (p * y).sum((1, 2)), p.sum((1, 2)) + y.sum((1, 2))
+    return 1 - ((2 * both + 1) / (sizes + 1)).mean(-1)
+
+
+def tversky(p: Any, y: Any, alpha: float, beta: float, smooth: float) -> Any:
+    tp = (p * y).sum()
+    return 1 - (tp + smooth) / (tp + alpha * (p * (1 - y)).sum() + beta * ((1 - p) * y).sum() + smooth)
+
+
+class Tversky:
+    """A loss in the manner of a module: parameters to the constructor, arrays to the call."""
+
+    def __init__(self, alpha: float, beta: float) -> None:
+        self.alpha, self.beta = alpha, beta
+
+    def __call__(self, y_true: Any, y_pred: Any) -> Any:
+        return tversky(y_pred, y_true, self.alpha, self.beta, 1e-5)
+
+
+def cross_entropy(z: Any, y: Any) -> Any:
+    return (np.logaddexp(0, -z) * y + np.logaddexp(0, z) * (1 - y)).mean()
+
+
+def cross_entropy_of_probabilities(p: Any, y: Any) -> Any:
+    return -(xlogy(y, p) + xlogy(1 - y, 1 - p)).mean()
+
+
+def focal(z: Any, y: Any, gamma: float, alpha: float) -> Any:
+    log_p, log_q = log_expit(z), log_expit(-z)
+    return -(alpha * y * np.exp(gamma * log_q) * log_p + (1 - alpha) * (1 - y) * np.exp(gamma * log_p) * log_q).mean()
+
+
+def focal_tversky(p: Any, y: Any, fp_weight: float, fn_weight: float, gamma: float) -> Any:
+    return tversky(p, y, fp_weight, fn_weight, 1e-5) ** gamma
+
+
+def cross_entropy_of_labels(log_p: Any, labels: Any) -> Any:
+    return -np.take_along_axis(log_p, labels[:, None], 1).mean()
+
+
+def mean_iou(p: Any, t: Any, num_classes: int) -> Any:
+    scores = []
+    for c in range(num_classes):
+        a, b = p == c, t == c
+        scores.append((a & b).sum() / (a | b).sum() if (a | b).any() else math.nan)
+    return np.mean(scores)
+
+
+def iou_of_classes(p: Any, t: Any) -> Any:
+    return (p & t).sum((0, 2, 3)) / (p | t).sum((0, 2, 3))
+
+
+def torch_dice(z: Any, y: Any) -> Any:
+    p = z.sigmoid()
+    both, sizes = (p * y).sum((1, 2, 3)), p.sum((1, 2, 3)) + y.sum((1, 2, 3))
+    return (1 - (2 * both + 1) / (sizes + 1)).mean()
+
+
+def torch_dice_of_classes(z: Any, labels: Any) -> Any:
+    from torch.nn import functional
+
+    p = z.softmax(1)
+    y = functional.one_hot(labels, z.shape[1]).movedim(-1, 1).to(p.dtype)
+    return (1 - (2 * (p * y).sum((0, 2, 3)) + 1) / ((p + y).sum((0, 2, 3)) + 1)).mean()
+
+
+def torch_focal(z: Any, y: Any, gamma: float = 2.0, alpha: float = 0.25) -> Any:
+    from torch.nn import functional
+
+    entropy = functional.binary_cross_entropy_with_logits(z, y, reduction="none")
+    p = z.sigmoid()
+    right = p * y + (1 - p) * (1 - y)
+    return ((alpha * y + (1 - alpha) * (1 - y)) * entropy * (1 - right) ** gamma).mean()
+
+
+def jax_tversky(p: Any, y: Any, fp_weight: float, fn_weight: float) -> Any:
+    tp = (p * y).sum()
+    return 1 - (tp + 1) / (tp + fp_weight * (p * (1 - y)).sum() + fn_weight * ((1 - p) * y).sum() + 1)
+
+
+def rights() -> list[tuple[str, Any, dict[str, Any]]]:
+    found: list[tuple[str, Any, dict[str, Any]]] = [
+        ("dice_loss", dice_sequential, {"dtypes": HALF, "domain": ["soft-target"]}),
+        ("dice_loss", dice_pairwise, {"dtypes": HALF}),
+        ("dice_loss", dice_of_images, {"layout": "NHWC", "pool": "image", "returns": "per-image", "target": "onehot",
+                                       "convention": {"smooth": 1.0}}),
+        ("tversky_loss", tversky, {"dtypes": HALF, "args": {"0": "$pred", "1": "$target", "alpha": "$fp_weight",
+                                                            "beta": "$fn_weight", "smooth": "$smooth"}}),
+        ("tversky_loss", Tversky, {"construct": {"alpha": "$fp_weight", "beta": "$fn_weight"},
+                                   "args": {"y_true": "$target", "y_pred": "$pred"}}),
+        ("binary_cross_entropy", cross_entropy, {"takes": "logit", "dtypes": HALF, "domain": ["soft-target"]}),
+        ("binary_cross_entropy", cross_entropy_of_probabilities, {"dtypes": HALF}),
+        ("binary_cross_entropy", cross_entropy_of_labels, {"takes": "log-probability", "target": "index"}),
+        ("focal_loss", focal, {"takes": "logit", "dtypes": HALF}),
+        ("focal_tversky_loss", focal_tversky, {"dtypes": HALF}),
+        ("jaccard_index", mean_iou, {"takes": "label", "target": "index", "layout": "NCHW",
+                                     "args": ["$pred", "$target", "$num_classes"]}),
+        ("jaccard_index", iou_of_classes, {"target": "onehot", "returns": "per-class", "dtypes": ["bool", "uint8"]}),
+    ]  # fmt: skip
+    try:
+        import torch
+    except ImportError:
+        return found
+    every = [*HALF, "bfloat16"]
+    found += [
+        ("dice_loss", torch_dice, {"framework": "torch", "layout": "NCHW", "takes": "logit", "pool": "image",
+                                   "dtypes": every, "convention": {"smooth": 1.0}}),
+        ("dice_loss", torch_dice_of_classes, {"framework": "torch", "takes": "logit", "target": "index", "dtypes": every,
+                                              "convention": {"smooth": 1.0}}),
+        ("focal_loss", torch_focal, {"framework": "torch", "takes": "logit", "dtypes": every}),
+        ("binary_cross_entropy", torch.nn.BCEWithLogitsLoss, {"takes": "logit", "dtypes": every}),
+        ("binary_cross_entropy", torch.nn.CrossEntropyLoss, {"takes": "logit", "target": "index", "dtypes": every}),
+    ]  # fmt: skip
+    return found
+
+
+@pytest.mark.parametrize(("spec", "function", "how"), rights(), ids=lambda one: getattr(one, "__name__", None))
+def test_right_functions_conform(spec: str, function: Any, how: dict[str, Any]) -> None:
+    binding = bind(spec, function, **how)
+    for seed in (0, 1):
+        report = check(binding, "quick", seed)
+        assert report.status == "conforms", told(report)
+        for column in report.columns:
+            assert column.verdicts["value"].examples + column.verdicts["special cases"].examples > 15
+            if binding.framework == "torch":
+                assert column.verdicts["gradient"].examples > 10
+
+
+def test_compiled_functions_conform() -> None:
+    pytest.importorskip("jax")
+    binding = bind("tversky_loss", jax_tversky, framework="jax", modes=["eager", "compile"], convention={"smooth": 1.0})
+    report = check(binding, "quick", examples=5)
+    assert report.status == "conforms", told(report)
+    verdicts = report.columns[0].verdicts
+    assert verdicts["modes"].status == verdicts["gradient"].status == "conforms"
+
+
+# Wrong implementations, by the group that must reject them. -----------------------------------------------------------
+
+
+def without_2(p: Any, y: Any) -> Any:
+    return 1 - ((p * y).sum() + 1e-5) / (p.sum() + y.sum() + 1e-5)
+
+
+def secretly_narrow(z: Any, y: Any) -> Any:
+    return np.float64(np.float32(cross_entropy(z, y)))
+
+
+def narrow(z: Any, y: Any) -> Any:
+    return np.float32(cross_entropy(z, y))
+
+
+def by_place(p: Any, y: Any) -> Any:
+    weight = np.arange(1, p.size + 1).reshape(p.shape)
+    return 1 - (2 * (weight * p * y).sum() + 1e-5) / ((weight * (p + y)).sum() + 1e-5)
+
+
+def clipped(z: Any, y: Any) -> Any:
+    p = expit(z).clip(1e-7, 1 - 1e-7)
+    return -(y * np.log(p) + (1 - y) * np.log(1 - p)).mean()
+
+
+def nan_when_empty(p: Any, y: Any, smooth: float) -> Any:
+    return dice_pairwise(p, y, smooth, False) if y.any() else np.nan
+
+
+def silent(p: Any, y: Any, smooth: float) -> Any:
+    return dice_pairwise(np.nan_to_num(p), y, smooth, False)
+
+
+def careless(p: Any, y: Any, smooth: float) -> Any:
+    value = dice_pairwise(p, y, smooth, False)
+    p *= 0.5
+    return value
+
+
+class Moody:
+    """Its second answer is another one."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, p: Any, y: Any) -> Any:
+        self.calls += 1
+        return dice_pairwise(p, y, 1e-5, False) + (1e-3 if self.calls > 3 and self.calls % 2 else 0)
+
+
+def drops_gradient(z: Any, y: Any) -> Any:
+    p = z.sigmoid()
+    return 1 - (2 * (p * y).sum() + 1) / (p.detach().sum() + y.sum() + 1)
+
+
+def other_when_traced(p: Any, y: Any) -> Any:
+    import jax
+
+    return jax_tversky(p, y, 0.5, 0.5) * (1.001 if isinstance(p, jax.core.Tracer) else 1)
+
+
+WRONG: list[tuple[str, str, Any, dict[str, Any]]] = [
+    ("value", "dice_loss", without_2, {}),
+    ("closed form", "tversky_loss", lambda p, y, fp_weight, fn_weight, smooth: tversky(p, y, fn_weight, fp_weight, smooth), {}),
+    ("value", "tversky_loss", lambda p, y, fp_weight, fn_weight: tversky(p, y, fn_weight, fp_weight, 1e-5), {}),
+    ("value", "binary_cross_entropy", secretly_narrow, {"takes": "logit"}),
+    ("value", "binary_cross_entropy", lambda p, y: -(y * np.log(p + 1e-8) + (1 - y) * np.log(1 - p + 1e-8)).mean(), {}),
+    ("value", "focal_loss", lambda z, y, gamma, alpha: focal(z, y, gamma, 1 - alpha), {"takes": "logit"}),
+    ("value", "jaccard_index", lambda p, t: 2 * (p * t).sum() / (p.sum() + t.sum()), {}),
+    ("dtype", "binary_cross_entropy", narrow, {"takes": "logit", "dtypes": ["float64"]}),
+    ("law", "dice_loss", by_place, {}),
+    ("special cases", "binary_cross_entropy", clipped, {"takes": "logit"}),
+    ("special cases", "dice_loss", nan_when_empty, {}),
+    ("special cases", "dice_score", lambda p, t: 2 * (p * t).sum() / (p.sum() + t.sum()) if (p.any() or t.any()) else 1.0, {}),
+    ("errors", "dice_loss", silent, {}),
+    ("purity", "dice_loss", careless, {}),
+    ("purity", "dice_loss", Moody(), {"convention": {"smooth": 1e-5}}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("group", "spec", "function", "how"), WRONG)
+def test_wrong_functions_fail_in_their_group(group: str, spec: str, function: Any, how: dict[str, Any]) -> None:
+    report = check(bind(spec, function, framework="numpy", **how), "quick", seed=3)
+    assert report.status == "fails"
+    assert group in failing(report), told(report)
+
+
+def test_wrong_gradients_fail() -> None:
+    pytest.importorskip("torch")
+    report = check(bind("dice_loss", drops_gradient, framework="torch", takes="logit", convention={"smooth": 1.0}), "quick")
+    assert failing(report) == {"gradient"}, told(report)
+
+
+def test_gradients_may_be_functions() -> None:
+    def gradient(p: Any, y: Any, smooth: float) -> Any:
+        above, below = 2 * (p * y).sum() + smooth, p.sum() + y.sum() + smooth
+        return (above / below - 2 * y) / below
+
+    def dice(p: Any, y: Any, smooth: float) -> Any:
+        return dice_pairwise(p, y, smooth, False)
+
+    report = check(bind("dice_loss", dice, grad=gradient), "quick")
+    assert report.status == "conforms", told(report)
+    assert report.columns[0].verdicts["gradient"].examples > 10
+    wrong = check(bind("dice_loss", dice, grad=lambda p, y, smooth: -gradient(p, y, smooth)), "quick")
+    assert failing(wrong) == {"gradient"}
+
+
+def test_compiled_functions_that_differ_fail() -> None:
+    pytest.importorskip("jax")
+    binding = bind("tversky_loss", other_when_traced, framework="jax", modes=["compile"], grad="none",
+                   convention={"smooth": 1.0})  # fmt: skip
+    assert failing(check(binding, "quick", examples=3)) == {"modes"}
+
+
+def test_sums_that_overflow_in_16_bits_are_told_and_fail_where_promised() -> None:
+    def dice(p: Any, y: Any) -> Any:
+        return dice_pairwise(p, y, 1.0, False)
+
+    how = {"dtypes": ["float16"], "convention": {"smooth": 1.0}}
+    report = check(bind("dice_loss", dice, **how), "quick")
+    assert report.status == "conforms", told(report)
+    assert "512" in report.columns[0].verdicts["dtype"].note
+    assert failing(check(bind("dice_loss", dice, domain=["large-image"], **how), "quick")) == {"dtype"}
+
+
+# What a failure says. -------------------------------------------------------------------------------------------------
+
+
+def test_the_snippet_runs_without_the_suite_and_shows_the_value() -> None:
+    binding = bind("tversky_loss", WRONG[2][2])
+    report = check(binding, "quick")
+    column = report.columns[1]
+    finding = column.verdicts["value"].finding
+    assert finding is not None
+    assert finding.case is not None
+    assert finding.case.pred.size <= 4
+    code = snippet(finding.case, column.dtype)
+    assert "segloss" not in code
+    printed: list[Any] = []
+    name = binding.call.__name__
+    exec(code.replace(f"print({name}(", "print(function("), {"print": printed.append, "function": binding.call})
+    got = float(finding.message.partition("got ")[2].split()[0])
+    want = float(finding.message.partition("want ")[2].partition(",")[0])
+    assert float(printed[0]) == got != want
+    own = {name: finding.case.given[name] for name in ("fp_weight", "fn_weight")}
+    truth = loss("tversky_loss", finding.case.pred, finding.case.target, **own)
+    assert float(truth.value[0].v) == want
+
+
+def test_a_float64_value_with_the_bits_of_float32_is_called_so() -> None:
+    report = check(bind("binary_cross_entropy", secretly_narrow, takes="logit", dtypes=["float64"]), "quick")
+    finding = report.columns[0].verdicts["value"].finding
+    assert finding is not None
+    assert "as if computed in float32" in finding.message
+
+
+def test_a_reading_that_would_be_right_is_named() -> None:
+    def score(p: Any, y: Any, smooth: float) -> Any:
+        return 1 - dice_pairwise(p, y, smooth, False)
+
+    finding = check(bind("dice_loss", score), "quick").columns[0].verdicts["value"].finding
+    assert finding is not None
+    assert finding.hint is not None
+    assert "returns = 'score'" in finding.hint
+    assert check(bind("dice_loss", score, returns="score"), "quick").status == "conforms"
+
+
+# Broken adapters. -----------------------------------------------------------------------------------------------------
+
+
+def raises(p: Any, y: Any) -> Any:
+    raise RuntimeError("no such kernel")
+
+
+def talks(p: Any, y: Any) -> Any:
+    print("epoch 1")
+    return dice_pairwise(p, y, 1e-5, False)
+
+
+def hangs(p: Any, y: Any) -> Any:
+    while True:
+        pass
+
+
+def needs_channels_last(p: Any, y: Any) -> Any:
+    both, sizes = (p * y).sum((0, 1, 2)), (p + y).sum((0, 1, 2))
+    return (1 - (2 * both + 1e-5) / (sizes + 1e-5)).mean()
+
+
+BROKEN: list[tuple[str, Any, dict[str, Any]]] = [
+    ("raises RuntimeError: no such kernel", raises, {}),
+    ("raises TypeError", lambda p: 0.0, {}),
+    ("prints 'epoch 1'", talks, {}),
+    ("longer than 0.3 s", hangs, {"timeout": 0.3}),
+    ("returns nan for an ordinary input", lambda p, y: math.nan, {}),
+    ("returns shape (2, 2, 3), expected ()", lambda p, y: p * y, {}),
+    ("returns shape (2,), expected () for returns = 'loss'; this is the shape for returns = 'per-image'",
+     lambda p, y: p.sum((1, 2)), {"layout": "NHW"}),
+    ("returns str", lambda p, y: "0.5", {}),
+    ("returns None", lambda p, y: None, {}),
+    ("for every input", lambda p, y: 0.25, {}),
+    ("with layout = 'NHWC' they are right", needs_channels_last, {"target": "onehot", "layout": "NCHW"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "function", "how"), BROKEN, ids=[words for words, _, _ in BROKEN])
+def test_broken_adapters_are_told_from_wrong_functions(words: str, function: Any, how: dict[str, Any]) -> None:
+    report = check(bind("dice_loss", function, framework="numpy", **how), "quick")
+    assert report.status == "broken adapter"
+    verdicts = report.columns[0].verdicts
+    assert set(verdicts) == {"smoke"}
+    finding = verdicts["smoke"].finding
+    assert finding is not None
+    assert words in finding.message
+
+
+def test_swapped_arguments_are_a_broken_adapter() -> None:
+    def entropy(y: Any, p: Any) -> Any:
+        return cross_entropy_of_probabilities(p, y)
+
+    finding = check(bind("binary_cross_entropy", entropy), "quick").columns[0].verdicts["smoke"].finding
+    assert finding is not None
+    assert "with pred and target swapped in args they are right" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("words", "spec", "call", "how"),
+    [
+        ("spec must be one of", "dise_loss", np.sum, {}),
+        ("unknown key 'layuot'", "dice_loss", np.sum, {"layuot": "NCHW"}),
+        ("layout must be", "dice_loss", np.sum, {"layout": "NCWX"}),
+        ("takes must be one of", "dice_loss", np.sum, {"takes": "sigmoid"}),
+        ("is a loss", "dice_loss", np.sum, {"takes": "mask"}),
+        ("needs classes", "generalized_dice_loss", np.sum, {"target": "binary"}),
+        ("takes logits alone", "lovasz_hinge_loss", np.sum, {"takes": "probability"}),
+        ("$alpha is no placeholder", "dice_loss", np.sum, {"args": ["$pred", "$target", "$alpha"]}),
+        ("both $pred and $target", "dice_loss", np.sum, {"args": ["$pred"]}),
+        ("has no parameter 'gamma'", "dice_loss", np.sum, {"convention": {"gamma": 2.0}}),
+        ("smooth must be", "dice_loss", np.sum, {"convention": {"smooth": -1.0}}),
+        ("domain must be one of", "dice_loss", np.sum, {"domain": ["soft"]}),
+        ("dtypes must be one of", "dice_loss", np.sum, {"dtypes": ["float128"]}),
+        ("no bfloat16", "dice_loss", np.sum, {"dtypes": ["bfloat16"], "framework": "numpy"}),
+        ("not of the form module:name", "dice_loss", "mylib", {}),
+        ("cannot import no_such_module", "dice_loss", "no_such_module:dice", {}),
+        ("has no 'nothing'", "dice_loss", "numpy:nothing", {}),
+        ("must be callable", "dice_loss", "numpy:pi", {}),
+        ("needs pool = 'image'", "dice_loss", np.sum, {"returns": "per-image", "layout": "NCHW"}),
+        ("arithmetic on placeholders", "dice_loss", np.sum, {"args": ["$pred", "$target", "$smooth.real"]}),
+        ("timeout must be", "dice_loss", np.sum, {"timeout": 0}),
+    ],
+)
+def test_bindings_that_make_no_sense_are_refused(words: str, spec: str, call: Any, how: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        bind(spec, call, **how)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+# The parts. -----------------------------------------------------------------------------------------------------------
+
+
+def test_expressions() -> None:
+    values = {"gamma": 4.0, "smooth": 0.5}
+    assert Expression("1/$gamma").value(values) == 0.25
+    assert Expression((0.0, "2*$smooth")).value(values) == (0.0, 1.0)
+    assert Expression("mean").value(values) == "mean"
+    assert Expression("-$gamma + 1").names == {"gamma"}
+    for bad in ("$gamma.real", "__import__('os')$", "$f($gamma)"):
+        with pytest.raises(ConfigurationError):
+            Expression(bad).value(values)
+
+
+def test_closed_forms_agree_with_the_textbook() -> None:
+    assert {one.spec for one in CLOSED_FORMS} <= set(RECORDS)
+    for one in CLOSED_FORMS:
+        is_loss = one.spec in registry.losses
+        pred = np.array(one.pred, dtype=float) if is_loss else np.array(one.pred) > 0
+        truth = (loss if is_loss else metric)(one.spec, pred, np.array(one.target), **one.parameters)
+        assert float(truth.value[0].v) == pytest.approx(one.value, rel=1e-14, abs=1e-15), one.why
+
+
+def forms_of(name: str) -> list[Binding]:
+    def nothing(pred: Any, target: Any) -> Any:
+        return 0.0
+
+    found = []
+    for layout in ("any", "NHW", "NHWC", "NCHW", "NDHWC", "flat"):
+        for target in ("binary", "multilabel", "onehot", "index"):
+            for takes in ("probability", "logit", "log-probability", "mask", "label"):
+                try:
+                    found.append(bind(name, nothing, layout=layout, target=target, takes=takes, framework="numpy"))
+                except ConfigurationError:
+                    continue
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(RECORDS))
+def test_every_specification_has_cases_in_every_form(name: str) -> None:
+    forms = forms_of(name)
+    assert forms
+    cases = [*plain_cases(RECORDS[name]), *draw(RECORDS[name], 12, seed=4)]
+    for binding in forms:
+        fitted = [case for case in (fit(binding, one, "float32") for one in cases) if case is not None]
+        assert len(fitted) >= 3, binding
+        for case in fitted:
+            assert case.answer.shape == ()
+            if binding.layout != "any" and binding.takes != "label":
+                assert case.pred.ndim == len(binding.layout)
+            if case.is_loss:
+                np.testing.assert_array_equal(rounded(case.pred, "float32"), case.pred)
+            assert np.isfinite(case.pred.astype(float)).all()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_rounding_to_a_dtype(dtype: str) -> None:
+    numbers = np.array([1 / 3, -2.7, 1e-3, 0.0, 1.0])
+    once = rounded(numbers, dtype)
+    np.testing.assert_array_equal(rounded(once, dtype), once)
+    unit = {"float16": 2.0**-11, "bfloat16": 2.0**-8, "float32": 2.0**-24}[dtype]
+    assert (np.abs(once - numbers) <= unit * np.abs(numbers)).all()
+
+
+def test_the_same_seed_gives_the_same_report() -> None:
+    function: Callable[..., Any] = WRONG[2][2]
+    first, second = (check(bind("tversky_loss", function), "quick", seed=5, examples=10) for _ in range(2))
+    assert [column.status for column in first.columns] == [column.status for column in second.columns] == ["fails"] * 2
