@@ -74,7 +74,7 @@ class Expression:
 
     def _tree(self) -> ast.expr:
         try:
-            tree = ast.parse(self.source.replace("$", ""), mode="eval").body
+            tree: ast.expr = ast.parse(self.source.replace("$", ""), mode="eval").body
         except SyntaxError:
             raise ConfigurationError(f"{self.source!r} is not a placeholder or arithmetic on placeholders") from None
         allowed = (ast.BinOp, ast.UnaryOp, ast.Name, ast.Constant, ast.Load, *_OPERATORS)
@@ -326,7 +326,9 @@ def bind(
     if how["target"] != "binary" and how["layout"] == "any":
         how["layout"] = "NCHW"
     how["layout"] = _checked_layout(how["layout"])
-    if how.get("takes") == "label" and "C" not in how["layout"]:  # label maps lack the axis; C says where it would stand
+    if (
+        how.get("takes") == "label" and "C" not in how["layout"]
+    ):  # label maps lack the axis; C says where it would stand
         how["layout"] = how["layout"].replace("N", "NC") if "N" in how["layout"] else "C" + how["layout"]
     how.setdefault(
         "takes", ("logit" if getattr(record, "logits_only", False) else "probability") if is_loss else "mask"

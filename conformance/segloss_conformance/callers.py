@@ -117,7 +117,7 @@ def _framework(name: str) -> _Framework:
             import tensorflow  # noqa: F401  # pyright: ignore[reportMissingImports]
 
             return _TensorFlow()
-        found: _Framework = segloss_ref.backends()[name]()  # type: ignore[assignment]
+        found: _Framework = segloss_ref.backends()[name]()
     except (ImportError, KeyError) as problem:
         raise ConfigurationError(f"framework = {name!r} is not installed ({problem})") from None
     return found
@@ -127,7 +127,7 @@ def _compiled(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     if name == "torch":
         import torch
 
-        return torch.compile(function)  # type: ignore[no-any-return]
+        return torch.compile(function)
     if name == "jax":
         import jax
 

@@ -40,7 +40,6 @@ CLOSED_FORMS = [
     ClosedForm("focal_loss", (0.75,), (1,), -log(0.75) / 64, "1/4 (1/4)^2 (-log 3/4)", {"alpha": 0.25, "gamma": 2.0}),
     ClosedForm("focal_loss", (0.75,), (0,), 27 / 64 * log(4), "(1 - 1/4)(3/4)^2 log 4", {"alpha": 0.25, "gamma": 2.0}),
     ClosedForm("dice_loss", _SOFT, _HARD, 1 - 3.5 / 4.5, "1 - (2 (5/4) + 1)/(3/2 + 2 + 1)", _PLAIN),
-    ClosedForm("dice_loss", (0.0, 0.0), (0, 0), 0.0, "1 - s/s", _PLAIN),
     ClosedForm("dice_loss", _SOFT, _HARD, 1 - 3.5 / 3.875, "1 - 7/2 / (7/8 + 2 + 1)", {"smooth": 1.0, "squared": True}),
     ClosedForm("log_cosh_dice_loss", _SOFT, _HARD, log(cosh(1 - 3.5 / 4.5)), "log cosh (2/9)", _PLAIN),
     ClosedForm("jaccard_loss", _SOFT, _HARD, 1 - 2.25 / 3.25, "1 - (5/4 + 1)/(3/2 + 2 - 5/4 + 1)", _PLAIN),

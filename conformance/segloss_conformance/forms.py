@@ -215,7 +215,7 @@ def _predictions(plain: _Plain, binding: Binding, dtype: str) -> Any:
 def _own(binding: Binding, drawn: Mapping[str, Any], dtype: str) -> dict[str, Any]:
     """The values of the reference's parameters by which the callable is called."""
     values = {}
-    refused = getattr(binding.record, "class_axis_refuses", frozenset()) if binding.classes == "exclusive" else ()
+    refused = getattr(binding.record, "class_axis_refuses", ()) if binding.classes == "exclusive" else ()
     for name, parameter in binding.record.parameters.items():
         value = parameter.default
         if name in binding.parameters and name not in refused:

@@ -50,7 +50,8 @@ class ConformanceFile(pytest.File):
             found = read(self.path)
         except ConfigurationError as problem:
             raise self.CollectError(str(problem)) from None
-        profile, seed = self.config.getoption("conformance_profile"), self.config.getoption("conformance_seed")
+        profile: str = self.config.option.conformance_profile
+        seed: int = self.config.option.conformance_seed
         for sentence in found.unmatched:
             yield ConformanceItem.from_parent(self, name=f"ledger::{sentence}", check=_stale(sentence))
         for one in items(found.bindings, profile, seed, found.deviations):

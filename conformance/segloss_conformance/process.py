@@ -71,6 +71,7 @@ class ProcessCaller:
         self.binding = binding
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.Queue[str | None] = queue.Queue()
+        self._listener: threading.Thread | None = None
         self._number = 0
         self._start()
 
@@ -83,16 +84,23 @@ class ProcessCaller:
         except OSError as problem:
             raise ConfigurationError(f"cannot start {self.binding.label}: {problem.strerror or problem}") from None
         self._lines = queue.Queue()
-        threading.Thread(target=self._listen, args=(self._process, self._lines), daemon=True).start()
-        hello = self._ask({"cmd": "start", "version": VERSION})
+        self._listener = threading.Thread(target=self._listen, args=(self._process, self._lines), daemon=True)
+        self._listener.start()
+        try:
+            hello = self._ask({"cmd": "start", "version": VERSION})
+        except CallProblem:
+            self.close()
+            raise
         if hello.get("version") != VERSION:
+            self.close()
             raise CallProblem(f"answers start with version {hello.get('version')!r}, expected {VERSION}")
 
     @staticmethod
     def _listen(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            lines.put(line)
+        with process.stdout as answers:
+            for line in answers:
+                lines.put(line)
         lines.put(None)
 
     def close(self) -> None:
@@ -100,14 +108,18 @@ class ProcessCaller:
         process, self._process = self._process, None
         if process is None:
             return
-        try:
-            assert process.stdin is not None
+        assert process.stdin is not None
+        with suppress(OSError, ValueError):
             process.stdin.write('{"cmd":"stop"}\n')
+        with suppress(OSError):
             process.stdin.close()
+        try:
             process.wait(1)
-        except (OSError, ValueError, subprocess.TimeoutExpired):
+        except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if self._listener is not None:
+            self._listener.join(1)
 
     def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         assert self._process is not None
@@ -118,13 +130,13 @@ class ProcessCaller:
             line = self._lines.get(timeout=self.binding.timeout)
         except queue.Empty:
             self._process.kill()
-            self._process = None
+            self.close()
             raise CallProblem(f"does not answer {request['cmd']} within {self.binding.timeout:g} s") from None
         except OSError:
             line = None
         if line is None:
             code = self._process.wait()
-            self._process = None
+            self.close()
             raise CallProblem(f"ends with exit code {code} at {request['cmd']}")
         try:
             answer = json.loads(line)
