@@ -407,7 +407,7 @@ def _check_form(spec: str, how: Mapping[str, Any], needs: bool, is_loss: bool) -
 
 
 def _complete(binding: Binding) -> Binding:
-    """Hand over parameters that the callable names as the specification does, and check all placeholders."""
+    """Check all placeholders, and hand over parameters that go without saying."""
     parameters = binding.record.parameters
     known = {*_COMMON, *parameters}
     for name, parameter in parameters.items():
@@ -431,8 +431,16 @@ def _complete(binding: Binding) -> Binding:
         )
     if not {"pred", "target"} <= used:
         raise ConfigurationError("args must hand over both $pred and $target")
-    if binding.framework == "process":
-        return binding
+    binding = binding if binding.framework == "process" else _with_own_names(binding)
+    for name, parameter in parameters.items():
+        if parameter.default is inspect.Parameter.empty and name not in binding.parameters | binding.convention.keys():
+            raise ConfigurationError(f"{binding.spec} needs {name}: hand over ${name} or say its value in convention")
+    return binding
+
+
+def _with_own_names(binding: Binding) -> Binding:
+    """The binding with the parameters handed over that the callable names as the specification does."""
+    parameters = binding.record.parameters
     told = binding.parameters | binding.convention.keys()
     names = _signature(binding.call)
     taken = {*binding.keywords, *(binding.construct or {})}

@@ -8,6 +8,7 @@ that is rounded or dropped on the way is ever held against the implementation.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from segloss_ref import registry
-from segloss_ref.domains import Interval, LabelWeights, Smooth
+from segloss_ref.domains import Field, Interval, LabelWeights, Smooth, Spacing
 
 from .binding import Binding, Expression
 from .case import Case, Grid
@@ -28,6 +29,9 @@ __all__ = ["BoundCase", "assemble", "fit", "in_domain", "replaced", "rounded"]
 
 _NARROW = 64
 """float16 holds e^-8 and its powers as normal numbers, and sums of logits of 64; between them an exponential is neither."""
+
+_LEAST_SMOOTH = 2.0**-6
+"""Squares of smaller numbers are no normal numbers of float16, so that they do not smooth there."""
 
 
 @dataclass(eq=False)
@@ -54,7 +58,7 @@ class BoundCase(Case):
         gradient = whole.gradient
         if gradient is not None:
             gradient = [(value / size, (bound + abs(value)) / size) for value, bound in gradient]
-        return Answer(shape, values, gradient, whole.kink)
+        return Answer(shape, values, gradient, whole.kink, whole.jump)
 
     @property
     def passed(self) -> Any:
@@ -212,25 +216,43 @@ def _predictions(plain: _Plain, binding: Binding, dtype: str) -> Any:
     return p
 
 
-def _own(binding: Binding, drawn: Mapping[str, Any], dtype: str) -> dict[str, Any]:
-    """The values of the reference's parameters by which the callable is called."""
-    values = {}
+def _own(binding: Binding, drawn: Mapping[str, Any], dtype: str, axes: int) -> dict[str, Any]:
+    """The values of the reference's parameters by which the callable is called; `axes` is the number of spatial axes."""
+    values: dict[str, Any] = {}
     refused = getattr(binding.record, "class_axis_refuses", ()) if binding.classes == "exclusive" else ()
     for name, parameter in binding.record.parameters.items():
         value = parameter.default
+        if value is inspect.Parameter.empty:
+            value = drawn.get(name, 1.0)
         if name in binding.parameters and name not in refused:
-            value = drawn.get(name, value)
-            if isinstance(parameter.domain, Interval) and value is None:
-                value = 0.25  # who hands a number over need not know of None
-            if isinstance(parameter.domain, LabelWeights):
-                value = parameter.default
+            value = _plain_value(parameter.domain, drawn.get(name, value), axes, value)
             if isinstance(parameter.domain, Smooth):
                 if isinstance(value, tuple) and f"{name}_numerator" not in binding.placeholders:
                     value = value[1]
-                if dtype == "float16" and 0 < np.min(value) < 2.0**-6:
-                    value = 1.0  # hardly a number of float16
+                if dtype == "float16" and 0 < np.min(value) < _LEAST_SMOOTH:
+                    value = 1.0
         values[name] = value
-    return values
+    return _meant(binding, values)
+
+
+def _plain_value(domain: Any, value: Any, axes: int, default: Any) -> Any:
+    """A drawn value as somebody else's function can take it: numbers, and no None where a number is meant."""
+    if isinstance(domain, LabelWeights | Field):
+        return default
+    if isinstance(domain, Spacing):
+        numbers = (1.0,) if value is None else tuple(value) if np.ndim(value) else (value,)
+        return (numbers[-1:] * axes + numbers)[-axes:]
+    return 0.25 if isinstance(domain, Interval) and value is None else value
+
+
+def _meant(binding: Binding, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters without those that have no meaning beside the others."""
+    found = dict(values)
+    for name, parameter in binding.record.parameters.items():
+        rule = parameter.only_with
+        if rule is not None and found.get(rule.parameter) not in rule.values:
+            found[name] = parameter.default
+    return found
 
 
 def _truth(binding: Binding, own: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -243,7 +265,7 @@ def _truth(binding: Binding, own: Mapping[str, Any]) -> dict[str, Any] | None:
                 binding.record.parameters[name].domain.check(binding.spec, name, truth[name])
         except (TypeError, ValueError, ZeroDivisionError):
             return None
-    return truth
+    return _meant(binding, truth)
 
 
 def _pair(value: Any) -> tuple[float, float]:
@@ -326,18 +348,19 @@ def fit(binding: Binding, drawn: Case, dtype: str) -> BoundCase | None:
         drawn_weights = drawn.keywords.get("class_weight", ())
         common["class_weight"] = tuple(drawn_weights) if len(drawn_weights) == classes else (1.0,) * classes
 
-    spacing = drawn.keywords.get("spacing")
-    told = (
-        drawn.keywords
-        if spacing is None
-        else drawn.keywords | {"spacing": _spacing(spacing, len(spatial) or pred.ndim)}
-    )
-    case = assemble(binding, pred, target, _own(binding, told, floating), common, drawn.grid)
+    own = _own(binding, drawn.keywords, floating, len(spatial) or pred.ndim)
+    case = assemble(binding, pred, target, own, common, drawn.grid, floating)
     return case if case is not None and in_domain(case) else None
 
 
 def assemble(
-    binding: Binding, pred: Any, target: Any, own: dict[str, Any], common: Mapping[str, Any], grid: Grid = "float64"
+    binding: Binding,
+    pred: Any,
+    target: Any,
+    own: dict[str, Any],
+    common: Mapping[str, Any],
+    grid: Grid = "float64",
+    dtype: str = "float64",
 ) -> BoundCase | None:
     """A case from arrays in the binding's layout, the callable's parameters and the common keywords.
 
@@ -346,9 +369,9 @@ def assemble(
     record, letters = binding.record, binding.layout if binding.layout != "any" else ""
     keywords, averaged = _places(binding, letters)
     truth = _truth(binding, own)
-    thin = (
-        "smooth" in (truth or {}) and _pair((truth or {})["smooth"])[1] == 0 and "zero-over-zero" not in binding.domain
-    )
+    smooth = _pair((truth or {}).get("smooth", 1.0))[1]
+    thin = smooth == 0 or (dtype == "float16" and smooth < _LEAST_SMOOTH)
+    thin = thin and "zero-over-zero" not in binding.domain
     if thin and _thin(pred, target, keywords):
         if "smooth" not in binding.parameters:
             return None
@@ -384,18 +407,11 @@ def replaced(case: BoundCase, **changes: Any) -> BoundCase:
     )  # fmt: skip
 
 
-def _spacing(spacing: Any, axes: int) -> Any:
-    """Spacing for another number of axes."""
-    if np.ndim(spacing) == 0:
-        return spacing
-    values = tuple(spacing)
-    return (values[-1:] * axes + values)[-axes:]
-
-
 def _places(binding: Binding, letters: str) -> tuple[dict[str, Any], tuple[int, ...]]:
     """(keywords that name axes and the reduction, axes of the values to be averaged)."""
     record = binding.record
-    geometric = "spacing" in record.parameters or getattr(record, "family", "") == "boundary"
+    family: str = record.family
+    geometric = getattr(record, "spatial", False) or family == "surface"
     exclusive = binding.classes == "exclusive" and binding.pool != "all"
     keywords: dict[str, Any] = {}
     if exclusive:

@@ -60,8 +60,8 @@ def _absolute(case: BoundCase, want: float, unit: float, powers: bool = True) ->
     small = exponents(case) if powers else []
     if len(small) == 1 and abs(want) < 2:
         base = abs(want) ** (1 / small[0])
-        return error + (base + error) ** small[0] - abs(want)
-    return error + sum(error**g for g in small)
+        return float(error + (base + error) ** small[0] - abs(want))
+    return float(error + sum(error**g for g in small))
 
 
 def graded(
@@ -123,4 +123,4 @@ def coarse(case: BoundCase, dtype: str, want: float, bound: Any) -> float:
     if not math.isfinite(want):
         return 0.0
     steps = (64 + 16 * case.pred.size) * _STEP.get(dtype, 0.0)
-    return _absolute(case, want, unit) + 2 * unit * float(bound) + steps
+    return float(_absolute(case, want, unit) + 2 * unit * float(bound) + steps)

@@ -59,7 +59,7 @@ class Pinned:
             common["weight"] = np.array(self.weight, dtype=float)
         if binding.takes == "label":
             common["num_classes"] = int(max(pred.max(), target.max())) + 1
-        return assemble(binding, pred, target, own, common)
+        return assemble(binding, pred, target, own, common, dtype=self.dtype)
 
     def toml(self) -> str:
         """An inline table."""

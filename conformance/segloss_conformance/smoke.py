@@ -58,7 +58,8 @@ def _wrong_shape(case: BoundCase, shape: tuple[int, ...]) -> str:
 
 def fitted_all(binding: Binding, drawn: Iterable[Case], dtype: str) -> list[BoundCase]:
     """Those of the drawn cases that have a like in the binding's domain."""
-    return [case for case in (fit(binding, one, dtype) for one in drawn) if case is not None]
+    fitted = (fit(binding, one, dtype) for one in drawn)
+    return [case for case in fitted if case is not None and not case.answer.jump]
 
 
 def _swapped(binding: Binding) -> Binding:

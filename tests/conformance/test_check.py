@@ -187,6 +187,36 @@ def test_right_functions_conform(spec: str, function: Any, how: dict[str, Any]) 
                 assert column.verdicts["gradient"].examples > 10
 
 
+FORMS: list[dict[str, Any]] = [
+    {},
+    {"layout": "NCHW", "target": "onehot", "pool": "image"},
+    {"layout": "NHWC", "target": "index", "takes": "logit"},
+]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=["any", "NCHW", "NHWC"])
+@pytest.mark.parametrize("name", sorted(registry.losses))
+def test_the_library_itself_conforms_where_it_is_somebody_elses(name: str, form: dict[str, Any]) -> None:
+    record, layout, keywords = registry.losses[name], form.get("layout", ""), {}
+    if "target" in form:
+        keywords["class_axis"] = layout.index("C")
+    if layout and (record.spatial or form.get("pool") == "image"):
+        keywords["axis"] = (layout.index("H"), layout.index("W"))
+    if form.get("takes") == "logit":
+        keywords["from_logits"] = True
+    try:
+        binding = bind(name, record.function, args={"0": "$pred", "1": "$target", **keywords}, framework="numpy",
+                       dtypes=["float64"], **form)  # fmt: skip
+    except ConfigurationError:
+        return  # no such form
+    report = check(binding, "quick", seed=6, examples=8)
+    if record.needs_class_axis and not form:
+        assert report.status == "broken adapter"
+    else:
+        assert report.status == "conforms", told(report)
+        assert report.columns[0].grade == "A"
+
+
 def test_compiled_functions_conform() -> None:
     pytest.importorskip("jax")
     binding = bind("tversky_loss", jax_tversky, framework="jax", modes=["eager", "compile"], convention={"smooth": 1.0})
