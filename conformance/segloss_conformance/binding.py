@@ -15,11 +15,18 @@ import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from segloss_ref import registry
 from segloss_ref.domains import Smooth
+
+if TYPE_CHECKING:
+    from .callers import Caller
+    from .case import Case
+    from .forms import BoundCase
+    from .implementations import Result
 
 __all__ = ["CHOICES", "OPT_IN", "TAGS", "Binding", "ConfigurationError", "Expression", "bind", "resolve"]
 
@@ -175,6 +182,53 @@ class Binding:
             return shlex.join(self.call)
         name = getattr(self.call, "__qualname__", None) or type(self.call).__qualname__
         return self.source or str(name)
+
+    # A binding is an `Implementation` too, in its first dtype on its first device.
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the arrays that it is given."""
+        return self.dtypes[0]
+
+    @property
+    def metric_dtype(self) -> str:
+        """The dtype in which it counts."""
+        return self.dtype if self.dtype in ("float32", "float16", "bfloat16") else "float64"
+
+    def fit(self, case: Case) -> BoundCase | None:
+        """The like of a case in its own form and domain; None where there is none."""
+        from .forms import fit
+
+        return fit(self, case, self.dtype)
+
+    def run(self, case: Case) -> Result:
+        """Its answer to a case that `fit` has returned; raises what the call raises."""
+        from .asking import Asked
+        from .forms import BoundCase
+        from .implementations import Result
+
+        if not isinstance(case, BoundCase):
+            raise TypeError(f"run: case must be one that fit has returned, got {type(case).__name__}")
+        called = Asked(self, self._caller, self.dtype).value(case, gradient=True)
+        result = Result(called.value, {} if called.gradient is None else {"its own": called.gradient})
+        for what, found, shape in (
+            ("value", called.value, case.answer.shape),
+            ("gradient", called.gradient, case.pred.shape),
+        ):
+            if found is not None and found.shape != shape:
+                result.faults.append(f"the {what} has shape {found.shape}, expected {shape}")
+        return result
+
+    @cached_property
+    def _caller(self) -> Caller:
+        from .callers import caller
+
+        return caller(self, self.devices[0], "eager")
+
+    def close(self) -> None:
+        """End the process behind `run`, where there is one."""
+        if "_caller" in self.__dict__:
+            self._caller.close()
 
     def changed(self, **how: Any) -> Binding:
         """The binding with some of it replaced, unchecked."""

@@ -203,9 +203,7 @@ def _predictions(plain: _Plain, binding: Binding, dtype: str) -> Any:
         return rounded(z, dtype)
     p = pred
     if plain.logits:
-        z = np.clip(pred, -40, 40)
-        with np.errstate(over="ignore"):
-            p = 1 / (1 + np.exp(-z))
+        p = np.round(128 / (1 + np.exp(-np.clip(pred, -40, 40)))) / 128  # numbers of every dtype, and short ones
     if binding.classes == "exclusive" and ("simplex" in domain or binding.takes == "log-probability"):
         return _dyadic(p)
     if "not certain" in domain or binding.takes == "log-probability":

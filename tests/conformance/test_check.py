@@ -16,7 +16,8 @@ from segloss_conformance.closed_forms import CLOSED_FORMS
 from segloss_conformance.counterexample import snippet
 from segloss_conformance.fixed_cases import plain_cases
 from segloss_conformance.forms import fit, rounded
-from segloss_conformance.run import draw
+from segloss_conformance.implementations import Implementation
+from segloss_conformance.run import draw, run_record
 from segloss_conformance.textbook import loss, metric
 from segloss_ref import registry
 
@@ -215,6 +216,19 @@ def test_the_library_itself_conforms_where_it_is_somebody_elses(name: str, form:
     else:
         assert report.status == "conforms", told(report)
         assert report.columns[0].grade == "A"
+
+
+def test_a_binding_is_an_implementation() -> None:
+    record = registry.losses["tversky_loss"]
+    right: Implementation = bind(
+        "tversky_loss", tversky, args=["$pred", "$target", "$fp_weight", "$fn_weight", "$smooth"]
+    )
+    (cell,) = run_record(record, [right], 30, seed=2)
+    assert cell.verdict == "conforms", cell.minimal
+    assert cell.examples > 20
+    wrong = bind("tversky_loss", tversky, args=["$pred", "$target", "$fn_weight", "$fp_weight", "$smooth"])
+    (cell,) = run_record(record, [wrong], 30, seed=2)
+    assert cell.verdict == "fails"
 
 
 def test_compiled_functions_conform() -> None:

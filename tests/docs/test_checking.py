@@ -38,7 +38,7 @@ def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (package / "__init__.py").write_text('__version__ = "1.0"\n')
     (package / "losses.py").write_text(blocks("python")[0])
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.syspath_prepend(str(tmp_path))
     for name in ("mylib", "mylib.losses"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     return tmp_path
