@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from segloss_ref import registry
+from segloss_ref import registry, validate
 from segloss_ref.domains import Field, Interval, LabelWeights, Smooth, Spacing
 
 from .binding import Binding, Expression
@@ -263,6 +263,13 @@ def _truth(binding: Binding, own: Mapping[str, Any]) -> dict[str, Any] | None:
                 binding.record.parameters[name].domain.check(binding.spec, name, truth[name])
         except (TypeError, ValueError, ZeroDivisionError):
             return None
+    for name, parameter in binding.record.parameters.items():
+        if (
+            isinstance(parameter.domain, Spacing)
+            and truth[name] is not None
+            and set(np.atleast_1d(truth[name])) == {1.0}
+        ):
+            truth[name] = None  # the same by definition, and allowed where spacing has no meaning
     return _meant(binding, truth)
 
 
@@ -348,7 +355,16 @@ def fit(binding: Binding, drawn: Case, dtype: str) -> BoundCase | None:
 
     own = _own(binding, drawn.keywords, floating, len(spatial) or pred.ndim)
     case = assemble(binding, pred, target, own, common, drawn.grid, floating)
-    return case if case is not None and in_domain(case) else None
+    return case if case is not None and _valid(case) and in_domain(case) else None
+
+
+def _valid(case: BoundCase) -> bool:
+    """Whether the reference takes the case: parameters may exclude each other, and a drawn one may not go with a fixed one."""
+    try:
+        validate(case.binding.record.function, case.pred, case.target, **case.keywords)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def assemble(

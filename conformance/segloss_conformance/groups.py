@@ -55,6 +55,13 @@ def _partner(law: Law, case: BoundCase) -> BoundCase | None:
     return replaced(case, pred=other.pred, target=other.target, keywords=other.keywords, given=given)
 
 
+def _near(a: float, b: float, allowed: float) -> bool:
+    """Whether two answers are the same up to `allowed`; infinities and nan are the same as themselves."""
+    return (
+        a == b or (math.isnan(a) and math.isnan(b)) or (math.isfinite(a) and math.isfinite(b) and abs(a - b) <= allowed)
+    )
+
+
 def ask_laws(asked: Asked, case: BoundCase, verdict: Verdict) -> Finding | None:
     """Hold two of the implementation's own answers against each other."""
     for law in LAWS if not case.averaged else ():  # a law speaks of the reference's own values
@@ -71,7 +78,7 @@ def ask_laws(asked: Asked, case: BoundCase, verdict: Verdict) -> Finding | None:
         for index, (a, b) in enumerate(zip(here.ravel(), there.ravel(), strict=True)):
             number = case.answer.value[index]
             allowed = 4 * coarse(case, asked.dtype, float(number.v), number.e)
-            if not (abs(a - b) <= allowed or (math.isnan(a) and math.isnan(b)) or a == b):
+            if not _near(a, b, allowed):
                 return Finding("law", f"'{law.name}' does not hold: {number_text(a)} against {number_text(b)}", case)
         verdict.passed()
     return None
@@ -142,7 +149,8 @@ def ask_purity(asked: Asked, verdict: Verdict) -> Finding | None:
                 again = asked.value(case, style).value
             except (CallProblem, Unsupported) as problem:
                 return Finding("purity", f"{words}: {problem}", case)
-            if first.shape != again.shape or not (np.abs(first - again).ravel() <= np.array(allowed)).all():
+            near = first.shape == again.shape and all(map(_near, first.ravel(), again.ravel(), allowed))
+            if not near:
                 return Finding(
                     "purity", f"{words}: {number_text(again.ravel()[0])} after {number_text(first.ravel()[0])}", case
                 )
