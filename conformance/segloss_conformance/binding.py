@@ -286,7 +286,7 @@ def _line(problem: BaseException) -> str:
     return " ".join(str(problem).split())[:300]
 
 
-_PACKAGES = {"torch": "torch", "jax": "jax", "cupy": "cupy", "tensorflow": "tensorflow", "keras": "tensorflow"}
+_PACKAGES = ("torch", "jax", "cupy", "tensorflow", "keras")
 
 
 def _framework_of(call: Any) -> str:
@@ -299,7 +299,8 @@ def _framework_of(call: Any) -> str:
 
     def packages(objects: Iterable[Any]) -> set[str]:
         homes = (one.__name__ if inspect.ismodule(one) else getattr(one, "__module__", None) or "" for one in objects)
-        return {_PACKAGES[home] for home in (home.partition(".")[0] for home in homes) if home in _PACKAGES}
+        found = {home for home in (home.partition(".")[0] for home in homes) if home in _PACKAGES}
+        return {sys.modules["keras"].backend.backend() if home == "keras" else home for home in found}
 
     modules = [one for one in names.values() if inspect.ismodule(one)]
     arrays = packages(modules) | {"numpy" for one in modules if one.__name__ == "numpy"}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import signal
 import threading
 import warnings
@@ -260,5 +259,4 @@ def caller(binding: Binding, device: str, mode: str) -> Caller:
         from .process import ProcessCaller
 
         return ProcessCaller(binding)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     return PythonCaller(binding, device, mode)

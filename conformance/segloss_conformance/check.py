@@ -119,6 +119,8 @@ class _Search:
     known: dict[str, BoundCase] = field(default_factory=dict)
     """Small cases that failed in an earlier column, by group."""
     shared: dict[str, BoundCase] = field(default_factory=dict)
+    hint: str | None = None
+    """What `identify` has said of the function; asked once."""
 
     def fitted(self, drawn: Case, dtype: str) -> BoundCase | None:
         """The like of a case, in the convention that the ledger declares for it; alike ones of other dtypes are shared."""
@@ -273,7 +275,9 @@ class _Search:
             verdict.settle(reasons.get(name, asked.declined or "no case lies in the domain"))
         for verdict in verdicts.values():
             if verdict.status == "fails" and verdict.finding is not None:
-                verdict.finding.hint = suspicion or _hint(binding, verdict.finding.case)
+                if suspicion is None and self.hint is None:
+                    self.hint = _hint(binding, verdict.finding.case) or ""
+                verdict.finding.hint = suspicion or self.hint or None
         dtype = verdicts["dtype"]
         if dtype.status == "conforms":
             dtype.grade = max(verdicts[name].grade for name in ("value", "closed form", "special cases"))

@@ -101,6 +101,7 @@ def execute(options: argparse.Namespace) -> int:
     import os
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # arrays of a few pixels: threads would only wait for each other
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from ..binding import ConfigurationError, bind
     from ..check import check
     from ..configuration import Configuration, read
