@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from .binding import Binding
-from .check import SpecReport, check
+from .checking import SpecReport, check
 from .counterexample import snippet
 from .ledger import Deviation
 from .verdicts import GROUPS, Verdict

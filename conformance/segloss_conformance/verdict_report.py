@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from .check import Column, SpecReport
+from .checking import Column, SpecReport
 from .counterexample import snippet
 from .ledger import Pinned
 from .report import versions

@@ -11,7 +11,7 @@ import pytest
 from scipy.special import expit, log_expit, xlogy
 
 from segloss_conformance.binding import Binding, ConfigurationError, Expression, bind
-from segloss_conformance.check import SpecReport, check
+from segloss_conformance.checking import SpecReport, check
 from segloss_conformance.closed_forms import CLOSED_FORMS
 from segloss_conformance.counterexample import snippet
 from segloss_conformance.fixed_cases import plain_cases

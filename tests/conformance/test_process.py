@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from segloss_conformance.binding import Binding, bind
-from segloss_conformance.check import check
+from segloss_conformance.checking import check
 from segloss_conformance.process import decoded, encoded
 
 HARNESSES = Path(__file__).parents[2] / "examples" / "harness"

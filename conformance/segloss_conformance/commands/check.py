@@ -103,7 +103,7 @@ def execute(options: argparse.Namespace) -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # arrays of a few pixels: threads would only wait for each other
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from ..binding import ConfigurationError, bind
-    from ..check import check
+    from ..checking import check
     from ..configuration import Configuration, read
     from ..report import console
     from ..verdict_report import print_reports, write_json

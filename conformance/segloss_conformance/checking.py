@@ -42,7 +42,7 @@ class Profile:
     """Seconds for making one failure small."""
 
 
-PROFILES = {"quick": Profile(40, 6.0, 0.4), "standard": Profile(250, 40.0, 2.0), "deep": Profile(3000, math.inf, 20.0)}
+PROFILES = {"quick": Profile(40, 4.5, 0.4), "standard": Profile(250, 40.0, 2.0), "deep": Profile(3000, math.inf, 20.0)}
 
 
 @dataclass
