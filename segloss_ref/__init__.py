@@ -43,13 +43,22 @@ from .region import (
     sensitivity_specificity_loss,
     tversky_loss,
 )
+from .surfaces import (
+    SurfaceDistances,
+    average_surface_distance,
+    hausdorff_distance,
+    surface_dice,
+    surface_distances,
+)
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Backend",
     "Confusion",
+    "SurfaceDistances",
     "accuracy",
+    "average_surface_distance",
     "backends",
     "balanced_accuracy",
     "balanced_cross_entropy",
@@ -69,6 +78,7 @@ __all__ = [
     "generalized_dice_loss",
     "grad",
     "hausdorff_loss",
+    "hausdorff_distance",
     "jaccard_index",
     "jaccard_loss",
     "log_cosh_dice_loss",
@@ -83,6 +93,8 @@ __all__ = [
     "shape_aware_loss",
     "specificity",
     "structural_similarity_loss",
+    "surface_dice",
+    "surface_distances",
     "tversky_index",
     "tversky_loss",
     "validate",
