@@ -34,6 +34,7 @@ from .distribution import (
 )
 from .gradient import grad, validate, value_and_grad
 from .lovasz import lovasz_hinge_loss, lovasz_softmax_loss
+from .outlines import boundary_iou, centerline_dice
 from .region import (
     dice_loss,
     focal_tversky_loss,
@@ -64,6 +65,8 @@ __all__ = [
     "balanced_cross_entropy",
     "binary_cross_entropy",
     "boundary_loss",
+    "boundary_iou",
+    "centerline_dice",
     "cohen_kappa",
     "combo_loss",
     "confusion",
