@@ -100,7 +100,9 @@ def _cells(mask: Any, kept: Any) -> tuple[Any, Any]:
     return crossed, codes
 
 
-def elements(mask: Any, kept: Any, box: Box, frame: Box, surface: str, border: str, spacing: Sequence[float]) -> Elements:
+def elements(
+    mask: Any, kept: Any, box: Box, frame: Box, surface: str, border: str, spacing: Sequence[float]
+) -> Elements:
     """The elements of `mask`, which lies within `box`, on the lattice of `frame`, a box around it.
 
     `kept` is False at ignored pixels, which are not in `mask`; None: there are none. Voxel elements lie at pixels, and
@@ -116,7 +118,9 @@ def elements(mask: Any, kept: Any, box: Box, frame: Box, surface: str, border: s
     if not surfels:
         near = None if kept is None else kept[around]
         contour = _contour(np.ascontiguousarray(mask[around]), near, surface, border)
-        where[inside] = contour[tuple(slice(b.start - a.start, b.stop - a.start) for b, a in zip(box, around, strict=True))]
+        where[inside] = contour[
+            tuple(slice(b.start - a.start, b.stop - a.start) for b, a in zip(box, around, strict=True))
+        ]
         return Elements(where, None)
     # One more pixel all around the box: one of the image, or one beyond it, which "ignore" takes as ignored.
     pads = [(int(a.start == b.start), int(a.stop == b.stop)) for b, a in zip(box, around, strict=True)]

@@ -100,8 +100,6 @@ def _by_tree(steps: Any, b: Any, spacing: Sequence[float]) -> Any:
 def _by_transform(steps: Any, b: Any, spacing: Sequence[float]) -> Any:
     """The same by the feature transform of the whole lattice."""
     inside = tuple(slice(MARGIN, size - MARGIN) for size in b.shape)
-    features = ndimage.distance_transform_edt(
-        ~b[inside], sampling=spacing, return_distances=False, return_indices=True
-    )
+    features = ndimage.distance_transform_edt(~b[inside], sampling=spacing, return_distances=False, return_indices=True)
     columns = tuple(steps[:, axis] - MARGIN for axis in range(b.ndim))
     return np.stack([feature[columns] for feature in features], axis=1) + MARGIN

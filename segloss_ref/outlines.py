@@ -132,9 +132,13 @@ def _boundary_iou_prepare(axes: int, *, width: float, definition: str, spacing: 
     if definition == "distance":
         return {"width": float(width), "spacing": normal_spacing("boundary_iou", spacing, axes)}
     if spacing is not None:
-        raise ValueError(f"boundary_iou: spacing must be None with definition 'erosion', which counts pixels, got {spacing!r}")
+        raise ValueError(
+            f"boundary_iou: spacing must be None with definition 'erosion', which counts pixels, got {spacing!r}"
+        )
     if width != int(width):
-        raise ValueError(f"boundary_iou: width must be a whole number of pixels with definition 'erosion', got {width!r}")
+        raise ValueError(
+            f"boundary_iou: width must be a whole number of pixels with definition 'erosion', got {width!r}"
+        )
     return {"width": width, "spacing": None}
 
 

@@ -12,7 +12,16 @@ import sys
 from segloss_ref import registry
 
 from ..run import Cell, run_record
-from . import boundary, compound, counts, entropies, lovasz, overlap, right  # noqa: F401  each adds its own to MUTANTS and RIGHT
+from . import (  # noqa: F401  each adds its own to MUTANTS and RIGHT
+    boundary,
+    compound,
+    counts,
+    entropies,
+    lovasz,
+    overlap,
+    right,
+    surfaces,
+)
 from .kit import MUTANTS, RIGHT, Mutant
 
 __all__ = ["MUTANTS", "RIGHT", "Mutant", "reject", "survey"]
