@@ -97,15 +97,6 @@ def read_on_host(owner: str, pred: Array, target: Array, masks: Mapping[str, Any
     return Host(reading, p, t, kept, len(reading.axes))
 
 
-def normal_spacing(owner: str, spacing: Any, axes: int) -> tuple[float, ...]:
-    """One number a spatial axis."""
-    if spacing is None:
-        return (1.0,) * axes
-    if len(spacing) != axes:
-        raise ValueError(f"{owner}: spacing must hold {axes} numbers, one a spatial axis, got {tuple(spacing)!r}")
-    return tuple(float(size) for size in spacing)
-
-
 def check_surface(owner: str, surface: str, axes: int) -> None:
     """Surfels are known for squares and cubes alone."""
     if surface == "surfel" and axes not in (2, 3):

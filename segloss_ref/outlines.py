@@ -15,7 +15,8 @@ from . import registry
 from ._arguments import library_of
 from ._contours import Box, bounding_box
 from ._counting import Counting, check_own, finish, mask_keywords
-from ._measuring import Host, normal_spacing, read_on_host
+from ._measuring import Host, read_on_host
+from ._geometry import SpacingValue, steps
 from .domains import Choice, Interval, Spacing
 
 __all__ = ["boundary_iou", "centerline_dice"]
@@ -31,7 +32,7 @@ class _OutlineMetric:
     citation: str
     formula: Callable[..., float]
     prepare: Callable[..., Mapping[str, Any]]
-    """``prepare(axes, **own)``: the formula's own keywords; raises where they do not fit together or the number of axes."""
+    """``prepare(axes, **own)``: the formula's own keywords; raises where they do not fit together or the spatial axes."""
 
     def public(self, function: _Public) -> _Public:
         """Register `function` as the public face of this formula; used as its decorator."""
@@ -45,7 +46,7 @@ class _OutlineMetric:
 
     def _read(self, pred: Any, target: Any, own: Mapping[str, Any], masks: Any) -> tuple[Host, Mapping[str, Any]]:
         host = read_on_host(self.name, pred, target, masks)
-        return host, self.prepare(host.axes, **own)
+        return host, self.prepare(host.reading.axes, **own)
 
     def __call__(self, pred: Any, target: Any, counting: Counting, **own: Any) -> Any:
         check_own(registry.metrics[self.name], own)
@@ -128,9 +129,9 @@ def _boundary_iou_formula(p: Any, t: Any, kept: Any, *, width: float, spacing: S
     return int(np.count_nonzero(a & b)) / union if union else math.nan
 
 
-def _boundary_iou_prepare(axes: int, *, width: float, definition: str, spacing: Any) -> Mapping[str, Any]:
+def _boundary_iou_prepare(axes: Sequence[int], *, width: float, definition: str, spacing: Any) -> Mapping[str, Any]:
     if definition == "distance":
-        return {"width": float(width), "spacing": normal_spacing("boundary_iou", spacing, axes)}
+        return {"width": float(width), "spacing": steps("boundary_iou", spacing, axes)}
     if spacing is not None:
         raise ValueError(
             f"boundary_iou: spacing must be None with definition 'erosion', which counts pixels, got {spacing!r}"
@@ -157,7 +158,7 @@ def boundary_iou(
     *,
     width: Annotated[float, Interval(0, low_open=True)],
     definition: Annotated[Literal["erosion", "distance"], Choice(("erosion", "distance"))] = "erosion",
-    spacing: Annotated[Sequence[float] | None, Spacing()] = None,
+    spacing: Annotated[SpacingValue, Spacing()] = None,
     **counting: Unpack[Counting],
 ) -> Any:
     """Boundary IoU: intersection over union of the inner bands of two masks.
@@ -208,10 +209,10 @@ def _centerline_formula(p: Any, t: Any, kept: Any, *, method: str) -> float:
     return 2 * precision * sensitivity / (precision + sensitivity)
 
 
-def _centerline_prepare(axes: int, *, method: str) -> Mapping[str, Any]:
-    if axes not in ((2,) if method == "zhang" else (2, 3)):
+def _centerline_prepare(axes: Sequence[int], *, method: str) -> Mapping[str, Any]:
+    if len(axes) not in ((2,) if method == "zhang" else (2, 3)):
         raise ValueError(
-            f"centerline_dice: method {method!r} needs {'2' if method == 'zhang' else '2 or 3'} spatial axes, got {axes}"
+            f"centerline_dice: method {method!r} needs {'2' if method == 'zhang' else '2 or 3'} spatial axes, got {len(axes)}"
         )
     return {"method": method}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any, Literal, TypeVar, Unpack
@@ -18,7 +18,8 @@ import numpy as np
 from . import registry
 from ._arguments import library_of
 from ._counting import Counting, Masks, check_own, finish, mask_keywords
-from ._measuring import Host, Pair, Side, check_surface, measure, normal_spacing, read_on_host
+from ._measuring import Host, Pair, Side, check_surface, measure, read_on_host
+from ._geometry import SpacingValue, steps
 from .domains import Choice, Interval, Spacing
 
 __all__ = ["SurfaceDistances", "average_surface_distance", "hausdorff_distance", "surface_dice", "surface_distances"]
@@ -115,7 +116,7 @@ def surface_distances(
     pred: Any,
     target: Any,
     *,
-    spacing: Annotated[Sequence[float] | None, Spacing()] = None,
+    spacing: Annotated[SpacingValue, Spacing()] = None,
     surface: Surface = "voxel",
     border: Border = "background",
     **masks: Unpack[Masks],
@@ -151,7 +152,7 @@ def _measured(
     name: str, pred: Any, target: Any, own: Mapping[str, Any], masks: Mapping[str, Any], only_check: bool = False
 ) -> tuple[Host, list[Pair]]:
     host = read_on_host(name, pred, target, masks)
-    spacing = normal_spacing(name, own["spacing"], host.axes)
+    spacing = steps(name, own["spacing"], host.reading.axes)
     check_surface(name, own["surface"], host.axes)
     return host, [] if only_check else measure(host, spacing, own["surface"], own["border"])
 
@@ -229,9 +230,8 @@ pred, target
     Two masks of one shape, library and device: bool, integer 0/1, or floating probabilities, which are foreground
     where > `threshold`. With `class_axis`, a floating `pred` is decided by argmax along it, a mask without that
     axis is an integer label map, and two label maps need `num_classes`. Or a `SurfaceDistances` record as `pred` alone.
-spacing : sequence of float or None, default None
-    The size of a pixel, one positive number a spatial axis in the order of `axis`; None: 1 each. A single number is
-    no sequence: write (s, s).
+spacing : None, or one number > 0 a spatial axis, default None
+    The size of a pixel, in the order of `axis`; None: 1 each. One number alone stands for all axes.
 surface : "voxel", "voxel_full" or "surfel", default "voxel"
     What the elements of a surface are. "voxel": pixels of the mask with a face neighbour outside it; "voxel_full": with
     any of the 3^n - 1 neighbours outside; both of size 1. "surfel" (2 and 3 spatial axes): the marching-squares or
@@ -347,7 +347,7 @@ def hausdorff_distance(
     percentile: Annotated[float, Interval(0, 100)] = 100.0,
     interpolation: Interpolation = "linear",
     combine: Combine = "max",
-    spacing: Annotated[Sequence[float] | None, Spacing()] = None,
+    spacing: Annotated[SpacingValue, Spacing()] = None,
     surface: Surface = "voxel",
     border: Border = "background",
     **counting: Unpack[Counting],
@@ -399,7 +399,7 @@ def average_surface_distance(
     target: Any = None,
     *,
     combine: Combine = "pooled",
-    spacing: Annotated[Sequence[float] | None, Spacing()] = None,
+    spacing: Annotated[SpacingValue, Spacing()] = None,
     surface: Surface = "voxel",
     border: Border = "background",
     **counting: Unpack[Counting],
@@ -444,7 +444,7 @@ def surface_dice(
     *,
     tolerance: Annotated[float, Interval(0)],
     combine: Combine = "pooled",
-    spacing: Annotated[Sequence[float] | None, Spacing()] = None,
+    spacing: Annotated[SpacingValue, Spacing()] = None,
     surface: Surface = "voxel",
     border: Border = "background",
     **counting: Unpack[Counting],

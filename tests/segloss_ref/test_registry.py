@@ -58,7 +58,6 @@ def test_domains_reject_their_neighbours() -> None:
         (domains.Choice(("a", 2)), ["a", 2], ["b", 3, 2.0, None, True]),
         (domains.Flag(), [True, False], [0, 1, None]),
         (domains.Smooth(), [0, 1e-5, (0, 1), [1, 1]], [-1, (1, 0), (1,), "1", float("inf"), (0, "1")]),
-        (domains.Spacing(), [None, (1, 2.5), [3.0]], [(1, 0), (-1,), 2.0, "12", (float("nan"), 1), (float("inf"),), (None,)]),
         (domains.LabelWeights(), [None, (1, 2), [0.0, 3]], [(1, -1), 3, "ab", (float("nan"), 1), (None, 1)]),
     ]:  # fmt: skip
         for value in good:

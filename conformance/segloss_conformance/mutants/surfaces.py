@@ -12,7 +12,7 @@ from scipy.spatial.distance import cdist
 import segloss_ref as ref
 
 from ..case import Case
-from .kit import MUTANTS, Mutant, mutant, right, score
+from .kit import MUTANTS, RIGHT, Mutant, mutant, right, score
 
 _DISTANCES = ("hausdorff_distance", "average_surface_distance")
 _MEASURED = (*_DISTANCES, "surface_dice")
@@ -62,7 +62,7 @@ def _spacing(name: str, of: str, why: str, change: Callable[[Any], Any]) -> None
 
 
 for _name in (*_MEASURED, "boundary_iou"):
-    _spacing(f"{_name}_in_pixels", _name, "the spacing is not used", lambda spacing: None)
+    _spacing(f"{_name}_without_spacing", _name, "the spacing is not used", lambda spacing: None)
 for _name in _DISTANCES:
     _spacing(f"{_name}_reversed", _name, "the spacing is read as x, y, z", lambda spacing: tuple(reversed(spacing)))
 _spacing("average_isotropic", "average_surface_distance", "one mean spacing", lambda s: (float(np.mean(s)),) * len(s))
@@ -182,7 +182,7 @@ def _by_hand(
 
 
 for _name in _MEASURED:
-    right(_name, "by erosion and all pairs")(_by_hand)
+    RIGHT.append(Mutant(f"{_name}_of_all_pairs", _name, "by erosion and all pairs", _by_hand))
 
 
 def _outer(case: Case, mask: Any) -> Any:
@@ -198,7 +198,9 @@ def _hand_made(name: str, of: str, why: str, **changes: Any) -> None:
 
 
 _hand_made("hausdorff_outer", "hausdorff_distance", "the surface lies outside the mask", surface=_outer)
-_hand_made("hausdorff_to_solid", "hausdorff_distance", "to the nearest pixel of the mask, not its surface", onto=_solid)
+_hand_made(
+    "average_to_solid", "average_surface_distance", "to the nearest pixel of the mask, not its surface", onto=_solid
+)
 _hand_made("hausdorff_of_solids", "hausdorff_distance", "between all pixels", surface=_solid)
 _hand_made("hausdorff_taxicab", "hausdorff_distance", "city-block distances", measure="cityblock")
 _hand_made("hausdorff_chessboard", "hausdorff_distance", "chessboard distances", measure="chebyshev")
