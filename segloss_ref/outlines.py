@@ -15,8 +15,8 @@ from . import registry
 from ._arguments import library_of
 from ._contours import Box, bounding_box
 from ._counting import Counting, check_own, finish, mask_keywords
-from ._measuring import Host, read_on_host
 from ._geometry import SpacingValue, steps
+from ._measuring import Host, read_on_host
 from .domains import Choice, Interval, Spacing
 
 __all__ = ["boundary_iou", "centerline_dice"]

@@ -18,8 +18,8 @@ import numpy as np
 from . import registry
 from ._arguments import library_of
 from ._counting import Counting, Masks, check_own, finish, mask_keywords
-from ._measuring import Host, Pair, Side, check_surface, measure, read_on_host
 from ._geometry import SpacingValue, steps
+from ._measuring import Host, Pair, Side, check_surface, measure, read_on_host
 from .domains import Choice, Interval, Spacing
 
 __all__ = ["SurfaceDistances", "average_surface_distance", "hausdorff_distance", "surface_dice", "surface_distances"]
