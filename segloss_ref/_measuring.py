@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -64,12 +64,12 @@ class Host:
         """The shape of the regions."""
         return tuple(self.pred.shape[: -self.axes])
 
-    def regions(self) -> Any:
+    def regions(self) -> Iterator[tuple[Any, Any, Any]]:
         """(pred, target, kept) of each region in C order. Left-out pixels belong to neither mask."""
         for place in np.ndindex(self.shape):
             kept = None if self.kept is None else self.kept[place]
-            masks = (self.pred[place], self.target[place])
-            yield (*(masks if kept is None else (mask & kept for mask in masks)), kept)
+            p, t = self.pred[place], self.target[place]
+            yield (p, t, None) if kept is None else (p & kept, t & kept, kept)
 
 
 def read_on_host(owner: str, pred: Array, target: Array, masks: Mapping[str, Any]) -> Host:
@@ -105,7 +105,7 @@ def check_surface(owner: str, surface: str, axes: int) -> None:
 
 def measure(host: Host, spacing: Sequence[float], surface: str, border: str) -> list[Pair]:
     """The distances between the surfaces of the two masks, of every region in C order."""
-    return [_measure_region(*masks, spacing, surface, border) for masks in host.regions()]
+    return [_measure_region(p, t, kept, spacing, surface, border) for p, t, kept in host.regions()]
 
 
 def _measure_region(p: Any, t: Any, kept: Any, spacing: Sequence[float], surface: str, border: str) -> Pair:

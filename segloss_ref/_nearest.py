@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from scipy import ndimage
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from ._contours import MARGIN
 
@@ -93,13 +93,15 @@ def _look_around(places: Any, b: Any, spacing: tuple[float, ...], distances: Any
 def _by_tree(steps: Any, b: Any, spacing: Sequence[float]) -> Any:
     """The element of `b` nearest to each row of `steps`, by its coordinates."""
     others = np.stack(np.nonzero(b), axis=1)
-    tree = cKDTree(others * np.asarray(spacing), leafsize=32, balanced_tree=False, compact_nodes=False)
+    tree = KDTree(others * np.asarray(spacing), leafsize=32, balanced_tree=False, compact_nodes=False)
     return others[tree.query(steps * np.asarray(spacing))[1]]
 
 
 def _by_transform(steps: Any, b: Any, spacing: Sequence[float]) -> Any:
     """The same by the feature transform of the whole lattice."""
     inside = tuple(slice(MARGIN, size - MARGIN) for size in b.shape)
-    features = ndimage.distance_transform_edt(~b[inside], sampling=spacing, return_distances=False, return_indices=True)
+    features: Any = ndimage.distance_transform_edt(
+        ~b[inside], sampling=spacing, return_distances=False, return_indices=True
+    )
     columns = tuple(steps[:, axis] - MARGIN for axis in range(b.ndim))
     return np.stack([feature[columns] for feature in features], axis=1) + MARGIN

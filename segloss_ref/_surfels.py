@@ -45,7 +45,7 @@ def _segments(spacing: Any) -> Any:
 @cache
 def _normals() -> tuple[tuple[tuple[float, ...], ...], ...]:
     """The normals of the triangles of each code of 2x2x2 corners, as long as their areas at unit spacing."""
-    corners = list(itertools.product((0, 2), repeat=3))
+    corners: list[Point] = list(itertools.product((0, 2), repeat=3))
     table = []
     for code in range(256):
         inside = {corner for bit, corner in enumerate(corners) if code >> bit & 1}

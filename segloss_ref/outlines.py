@@ -114,7 +114,7 @@ def _band(mask: Any, kept: Any, box: Box, width: float, spacing: Sequence[float]
     if spacing is None:
         size = 2 * int(width) + 1
         return mask[box] & ~ndimage.minimum_filter(solid.view(np.uint8), size=size, mode="constant", cval=0).view(bool)
-    depth = ndimage.distance_transform_edt(np.pad(solid, 1), sampling=spacing)
+    depth: Any = ndimage.distance_transform_edt(np.pad(solid, 1), sampling=spacing)
     return mask[box] & (depth[(slice(1, -1),) * mask.ndim] <= width)
 
 
@@ -194,7 +194,8 @@ def _skeleton(mask: Any, method: str) -> Any:
         raise ImportError(
             "centerline_dice: skeletons are scikit-image's, which is not installed: pip install 'segloss-ref[skeleton]'"
         ) from problem
-    return skeletonize(mask, method=method) != 0
+    thin: Any = skeletonize  # it has no types
+    return thin(mask, method=method) != 0
 
 
 def _centerline_formula(p: Any, t: Any, kept: Any, *, method: str) -> float:

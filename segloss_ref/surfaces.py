@@ -311,7 +311,7 @@ def _share_within(side: Side, tolerance: float) -> float:
     d, sizes = side
     within = d <= tolerance
     if sizes is None:
-        return int(np.count_nonzero(within)) / d.size
+        return float(np.count_nonzero(within) / d.size)
     return 1.0 if within.all() else float(sizes[within].sum() / sizes.sum())
 
 

@@ -67,7 +67,7 @@ def _swapped(case: Case) -> Case | None:
     names = (*_MEASURED, "boundary_iou", "centerline_dice")
     if case.name not in names or case.keywords.keys() & {"class_axis", "ignore_index"}:
         return None
-    combine = case.keywords.get("combine")
+    combine: Any = case.keywords.get("combine")
     return changed(case, pred=case.target, target=case.pred, combine=_MIRROR.get(combine, combine))
 
 
@@ -103,7 +103,7 @@ def _detour(case: Case) -> Case | None:
     ):
         return None
     third = np.flip(case.pred).astype(float)
-    kept = {"reduction": "none", "axis": tuple(range(1, case.pred.ndim + 1))}
+    kept: dict[str, Any] = {"reduction": "none", "axis": tuple(range(1, case.pred.ndim + 1))}
     pred, target = case.pred.astype(float), case.target.astype(float)
     return changed(case, pred=np.stack([pred, third]), target=np.stack([third, target]), **kept)
 

@@ -135,7 +135,8 @@ def _inner(case: Case, mask: Any) -> Any:
     """The surface: the mask less its erosion."""
     reach = 1 if _option(case, "surface") == "voxel" else mask.ndim
     around = ndimage.generate_binary_structure(mask.ndim, reach)
-    return mask & ~ndimage.binary_erosion(mask, around, border_value=_option(case, "border") == "ignore")
+    inside: Any = ndimage.binary_erosion(mask, around, border_value=_option(case, "border") == "ignore")
+    return mask & ~inside
 
 
 def _by_hand(
@@ -158,13 +159,14 @@ def _by_hand(
         return score(case)
     spacing = np.array(case.keywords.get("spacing") or (1.0,) * case.pred.ndim)
     sets = []
+    between: Any = cdist
     for mine, other in ((points[0], others[1]), (points[1], others[0])):
         places = [np.argwhere(one) * spacing for one in (mine, other)]
-        sets.append(cdist(*places, measure).min(axis=1) ** power)  # type: ignore[call-overload]
+        sets.append(between(*places, measure).min(axis=1) ** power)
 
     def statistic(distances: Any) -> Any:
         if case.name == "hausdorff_distance":
-            rule = "linear" if _option(case, "interpolation") == "linear" else "inverted_cdf"
+            rule: Any = "linear" if _option(case, "interpolation") == "linear" else "inverted_cdf"
             return np.percentile(distances, _option(case, "percentile"), method=rule)
         if case.name == "average_surface_distance":
             return distances.mean()
@@ -302,7 +304,8 @@ def _lines(case: Case, mean: Callable[[float, float], float], of_lines: bool = F
     p, t = case.pred > 0.5, case.target > 0.5
     if not _plain(case) or not p.any() or not t.any():
         return score(case)
-    lines = [skeletonize(mask, method=_option(case, "method")) != 0 for mask in (p, t)]
+    thin: Any = skeletonize  # it has no types
+    lines = [thin(mask, method=_option(case, "method")) != 0 for mask in (p, t)]
     if not all(line.any() for line in lines):
         return score(case)
     inside = lines if of_lines else [p, t]

@@ -27,9 +27,9 @@ def _decide(
 
 
 class Decision(NamedTuple):
-    """One pixel of one class: its index in the whole array, whether it is foreground in pred and target, its weight."""
+    """One pixel of one class: its place in the whole array, whether it is foreground in pred and target, its weight."""
 
-    index: tuple[int, ...]
+    place: tuple[int, ...]
     pred: bool
     target: bool
     weight: Fraction

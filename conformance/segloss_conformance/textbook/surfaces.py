@@ -200,10 +200,10 @@ def _sides(scene: Scene, spacing: Spacing, surface: str, border: str) -> tuple[S
             return "undefined"
     if not scene.pred or not scene.target:
         return "one empty"
-    places = [[element.at for element in elements] for elements in surfaces]
+    a, b = ([element.at for element in elements] for elements in surfaces)
     there, back = (
-        Side(list(zip(_squares(mine, others, spacing), [element.size for element in elements], strict=True)))
-        for mine, others, elements in ((*places, surfaces[0]), (*places[::-1], surfaces[1]))
+        Side(list(zip(squares, [element.size for element in elements], strict=True)))
+        for squares, elements in zip((_squares(a, b, spacing), _squares(b, a, spacing)), surfaces, strict=True)
     )
     return there, back
 
@@ -318,8 +318,8 @@ def _boundary_iou(scene: Scene, *, width: float, definition: str = "erosion", sp
         if not mask:
             return set()
         inside = sorted(mask)
-        doubled = [[tuple(2 * i for i in place) for place in places] for places in (inside, outside)]
-        squares = _squares(*doubled, steps)
+        here, there = ([tuple(2 * i for i in place) for place in places] for places in (inside, outside))
+        squares = _squares(here, there, steps)
         return {place for place, square in zip(inside, squares, strict=True) if square <= Fraction(width) ** 2}
 
     a, b = band(scene.pred), band(scene.target)
@@ -330,10 +330,12 @@ def _skeleton(scene: Scene, mask: set[Place], method: str) -> set[Place]:
     """The contract names scikit-image's own, whose "zhang" deletes by a table that is not quite the printed rule."""
     from skimage.morphology import skeletonize  # needed for this metric alone
 
+    thin: Any = skeletonize  # it has no types
+
     image = np.zeros(scene.extent, dtype=bool)
     for place in mask:
         image[place] = True
-    return {tuple(int(i) for i in place) for place in np.argwhere(skeletonize(image, method=method))} if mask else set()
+    return {tuple(int(i) for i in place) for place in np.argwhere(thin(image, method=method))} if mask else set()
 
 
 def _centerline_dice(scene: Scene, *, method: str = "zhang") -> tuple[Any, Any]:
