@@ -34,6 +34,7 @@ from .distribution import (
 )
 from .gradient import grad, validate, value_and_grad
 from .lovasz import lovasz_hinge_loss, lovasz_softmax_loss
+from .outlines import boundary_iou, centerline_dice
 from .region import (
     dice_loss,
     focal_tversky_loss,
@@ -43,18 +44,29 @@ from .region import (
     sensitivity_specificity_loss,
     tversky_loss,
 )
+from .surfaces import (
+    SurfaceDistances,
+    average_surface_distance,
+    hausdorff_distance,
+    surface_dice,
+    surface_distances,
+)
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Backend",
     "Confusion",
+    "SurfaceDistances",
     "accuracy",
+    "average_surface_distance",
     "backends",
     "balanced_accuracy",
     "balanced_cross_entropy",
     "binary_cross_entropy",
+    "boundary_iou",
     "boundary_loss",
+    "centerline_dice",
     "cohen_kappa",
     "combo_loss",
     "confusion",
@@ -68,6 +80,7 @@ __all__ = [
     "focal_tversky_loss",
     "generalized_dice_loss",
     "grad",
+    "hausdorff_distance",
     "hausdorff_loss",
     "jaccard_index",
     "jaccard_loss",
@@ -83,6 +96,8 @@ __all__ = [
     "shape_aware_loss",
     "specificity",
     "structural_similarity_loss",
+    "surface_dice",
+    "surface_distances",
     "tversky_index",
     "tversky_loss",
     "validate",

@@ -218,6 +218,8 @@ def check_weight_values(owner: str, name: str, xp: Any, weight: Array) -> None:
 
 def check_unit_values(owner: str, name: str, xp: Any, array: Array, weight: Array, hard: bool = False) -> None:
     """Values must lie in [0, 1], or be 0 or 1 (`hard`), wherever the weight is not 0."""
+    if hard and weight is None and is_integer(xp, array) and bool((xp.min(array) >= 0) & (xp.max(array) <= 1)):
+        return  # the same in one pass without a temporary: large volumes are integers
     good = (array == 0) | (array == 1) if hard else (array >= 0) & (array <= 1)
     _refuse(owner, name, xp, array, _counts(xp, weight, good), "0 or 1" if hard else "in [0, 1]")
 

@@ -13,6 +13,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 import array_api_compat
+import numpy as np
 
 from ._distance import squared_distance
 
@@ -75,6 +76,10 @@ class Backend:
         shifted = x - xp.max(x, axis=axis, keepdims=True)
         return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
 
+    def from_host(self, array: Any, like: Array) -> Array:
+        """A NumPy array as an array of the library of `like`, on its device."""
+        return self.namespace(like).asarray(array, device=self.device(like))
+
     def blend(self, start: Array, end: Array, share: Array) -> Array:
         """start (1 - share) + end share: `start` and `end` themselves where the share is 0 and 1."""
         return start * (1 - share) + end * share
@@ -111,7 +116,7 @@ class Backend:
 
     def to_numpy(self, array: Array) -> Any:
         """This library's array as a NumPy array of the nearest dtype that NumPy has."""
-        raise NotImplementedError(f"the {self.name} backend reads no arrays")
+        return np.asarray(array)
 
     def autograd(
         self, function: Callable[..., Array], pred: Array, cotangent: Array | None = None

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Literal, TypedDict, get_args
 
 from . import _arguments as arguments
-from ._backend import Array
+from ._backend import Array, Backend
 from .registry import MetricRecord
 
-__all__ = ["Confusion", "Counting", "MetricReduction", "check_masks", "count_masks", "finish"]
+__all__ = [
+    "Confusion",
+    "Counting",
+    "Masks",
+    "MetricReduction",
+    "Reading",
+    "check_own",
+    "count_masks",
+    "finish",
+    "mask_keywords",
+    "read_masks",
+]
 
 MetricReduction = Literal["none", "mean", "nanmean", "sum"]
 
@@ -116,10 +128,27 @@ def _check_values(owner: str, xp: Any, masks: Mapping[str, tuple[Array, int | No
             arguments.check_unit_values(owner, name, xp, mask, weight, hard=not arguments.is_real(xp, mask))
 
 
-def count_masks(
+@dataclass(frozen=True)
+class Reading:
+    """Two masks as read: bool arrays of the full shape, class axis included, and what is to be counted of them."""
+
+    backend: Backend
+    xp: Any
+    pred: Array
+    target: Array
+    weight: Array
+    """Wide, of the masks' shape save size 1 along the class axis; None: all 1."""
+    kept: Array
+    """False where `ignore_index` leaves a pixel out, shaped like `weight`; None: nowhere."""
+    axes: tuple[int, ...]
+    """The axes that make a region, in the order in which they were given."""
+    class_axis: int | None
+
+
+def read_masks(
     owner: str, pred: Array, target: Array, keywords: Mapping[str, Any], check_values: bool = False
-) -> Confusion:
-    """The confusion record of two masks."""
+) -> Reading:
+    """Check two masks and their keywords, and decide every pixel."""
     setting = _setting(owner, keywords)
     backend = arguments.library_of(owner, pred)
     xp = backend.namespace(pred)
@@ -200,13 +229,24 @@ def count_masks(
     p = decide(pred, pred_is_map, competing=class_axis is not None)
     t = decide(target, target_is_map, competing=False)
 
+    return Reading(backend, xp, p, t, weight, kept, axes, class_axis)
+
+
+def count_masks(
+    owner: str, pred: Array, target: Array, keywords: Mapping[str, Any], check_values: bool = False
+) -> Confusion:
+    """The confusion record of two masks."""
+    reading = read_masks(owner, pred, target, keywords, check_values)
+    xp, weight, kept = reading.xp, reading.weight, reading.kept
+
     def count(cell: Array) -> Array:
         if weight is None:
-            members = xp.astype(cell if kept is None else cell & kept, backend.wide(xp)[1])
+            members = xp.astype(cell if kept is None else cell & kept, reading.backend.wide(xp)[1])
         else:
             members = xp.where(cell if kept is None else cell & kept, weight, 0.0)
-        return xp.sum(members, axis=axes)
+        return xp.sum(members, axis=reading.axes)
 
+    p, t = reading.pred, reading.target
     return Confusion(tp=count(p & t), fp=count(p & ~t), fn=count(~p & t), tn=count(~p & ~t))
 
 
@@ -233,15 +273,21 @@ def finish(owner: str, xp: Any, value: Array, broken: Array, reduction: object, 
     return xp.sum(xp.where(known, value, 0.0)) / xp.where(count == 0, xp.nan, count)
 
 
-def check_masks(metric: MetricRecord, pred: Array, target: Array, keywords: Mapping[str, Any]) -> None:
-    """Everything that a call of `metric` would refuse, array values included."""
+def check_own(metric: MetricRecord, keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of `metric`'s own parameters, checked."""
+    own = {}
     for name, parameter in metric.parameters.items():
-        parameter.domain.check(metric.name, name, keywords.get(name, parameter.default))
-    masks = {name: value for name, value in keywords.items() if name in Masks.__annotations__}
+        own[name] = keywords.get(name, parameter.default)
+        if own[name] is inspect.Parameter.empty:
+            raise TypeError(f"{metric.name}: {name} must be given, {parameter.domain}")
+        parameter.domain.check(metric.name, name, own[name])
+    return own
+
+
+def mask_keywords(metric: MetricRecord, keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `keywords` that say how masks are read; the others must be known and right."""
     for name in keywords:
         if name not in Counting.__annotations__ and name not in metric.parameters:
             raise TypeError(f"{metric.name}: unknown keyword {name!r}")
     _check_finish(metric.name, keywords.get("reduction", "none"), keywords.get("undefined", float("nan")))
-    backend = arguments.library_of(metric.name, pred)
-    with backend.guard():
-        count_masks(metric.name, pred, target, masks, check_values=True)
+    return {name: value for name, value in keywords.items() if name in Masks.__annotations__}

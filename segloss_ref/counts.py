@@ -6,13 +6,13 @@ All take two masks, or one `Confusion` record in their place.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar, Unpack
 
 from . import registry
 from ._arguments import library_of
-from ._counting import Confusion, Counting, Masks, count_masks, finish
+from ._counting import Confusion, Counting, Masks, check_own, count_masks, finish, mask_keywords
 from .domains import Choice, Interval
 
 __all__ = [
@@ -64,15 +64,16 @@ class _Metric:
     def public(self, function: _Public) -> _Public:
         """Register `function` as the public face of this formula; used as its decorator."""
         registry.add_metric(
-            registry.MetricRecord(self.name, "counts", function, registry.parameters_of(function), self.citation)
+            registry.MetricRecord(
+                self.name, "counts", function, registry.parameters_of(function), self.citation, self.check
+            )
         )
         function.__doc__ = inspect.cleandoc(function.__doc__ or "") + _SHARED.format(citation=self.citation)
         return function
 
     def __call__(self, pred: Any, target: Any, counting: Counting, **own: Any) -> Any:
         name = self.name
-        for parameter in registry.metrics[name].parameters.values():
-            parameter.domain.check(name, parameter.name, own[parameter.name])
+        check_own(registry.metrics[name], own)
         keywords = dict(counting)
         reduction = keywords.pop("reduction", "none")
         undefined = keywords.pop("undefined", float("nan"))
@@ -90,6 +91,14 @@ class _Metric:
             table = _Table(xp, backend.wide(xp)[0], record)
             value = self.formula(table, **own)
             return finish(name, xp, value, table.broken, reduction, undefined)
+
+    def check(self, pred: Any, target: Any, keywords: Mapping[str, Any]) -> None:
+        """Everything that a call would refuse, array values included."""
+        record = registry.metrics[self.name]
+        check_own(record, keywords)
+        masks = mask_keywords(record, keywords)
+        with library_of(self.name, pred).guard():
+            count_masks(self.name, pred, target, masks, check_values=True)
 
 
 _SHARED = """

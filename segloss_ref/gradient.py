@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from . import _arguments, registry
-from ._counting import check_masks
 from ._engine import evaluate_gradient, kernel_of, split_keywords
 
 __all__ = ["grad", "validate", "value_and_grad"]
@@ -64,14 +63,14 @@ def grad(loss: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def validate(function: Callable[..., Any], pred: Any, target: Any, **keywords: Any) -> None:
-    """Check the arguments of a loss or a counting metric completely, array values included, on any library.
+    """Check the arguments of a loss or metric completely, array values included, on any library.
 
     A call itself checks array values on NumPy alone, because elsewhere a look at them would wait for the device.
 
     Parameters
     ----------
     function
-        A loss or a counting metric of `segloss_ref`.
+        A loss or metric of `segloss_ref`.
     pred, target, **keywords
         The arguments that it is to be called with.
 
@@ -92,7 +91,7 @@ def validate(function: Callable[..., Any], pred: Any, target: Any, **keywords: A
     """
     metric = registry.metrics.get(getattr(function, "__name__", ""))
     if metric is not None and metric.function is function:
-        check_masks(metric, pred, target, keywords)
+        metric.check(pred, target, keywords)
         return
     kernel = kernel_of(function)
     common, own = split_keywords(kernel, keywords)

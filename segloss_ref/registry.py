@@ -19,9 +19,10 @@ from typing import Any, Literal, get_args, get_type_hints
 
 from .domains import Domain, OnlyWith
 
-__all__ = ["Family", "LossRecord", "MetricRecord", "Parameter", "losses", "metrics"]
+__all__ = ["Family", "LossRecord", "MetricFamily", "MetricRecord", "Parameter", "losses", "metrics"]
 
 Family = Literal["distribution", "region", "boundary", "compound"]
+MetricFamily = Literal["counts", "surface"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class Parameter:
     domain: Domain
     only_with: OnlyWith | None = None
     """Where it has a meaning; elsewhere it must stay at its default."""
+
+    @property
+    def required(self) -> bool:
+        """There is no default: every call must give it."""
+        return self.default is inspect.Parameter.empty
 
 
 @dataclass(frozen=True)
@@ -68,10 +74,12 @@ class MetricRecord:
     """Everything that is to be known of a metric besides its formula."""
 
     name: str
-    family: Literal["counts"]
+    family: MetricFamily
     function: Callable[..., Any]
     parameters: Mapping[str, Parameter]
     citation: str
+    check: Callable[[Any, Any, Mapping[str, Any]], None]
+    """``check(pred, target, keywords)`` raises whatever a call would, array values included, and computes nothing."""
 
 
 _losses: dict[str, LossRecord] = {}

@@ -123,10 +123,11 @@ def run_record(
     seed: int = 0,
     tick: Callable[[], None] = lambda: None,
     shrinking: bool = True,
+    drawn_before: Sequence[Case] | None = None,
 ) -> list[Cell]:
-    """Every implementation on the same cases of one loss or metric."""
+    """Every implementation on the same cases of one loss or metric; `drawn_before` are those of an earlier `draw`."""
     cells = [Cell(record.name, implementation.label) for implementation in implementations]
-    for drawn in draw(record, examples, seed):
+    for drawn in draw(record, examples, seed) if drawn_before is None else drawn_before:
         for cell, implementation in zip(cells, implementations, strict=True):
             if cell.minimal is not None:
                 continue

@@ -13,6 +13,8 @@ from segloss_ref import domains
 from segloss_ref.registry import LossRecord, MetricRecord
 
 from .case import Case, Grid
+from .drawing import edited, masks
+from .surface_cases import surface_cases
 
 __all__ = ["cases", "loss_cases", "metric_cases", "parameter"]
 
@@ -108,49 +110,6 @@ def _shape(draw: Draw) -> tuple[int, ...]:
     return shape
 
 
-def _disc(shape: tuple[int, ...]) -> Any:
-    grids = np.indices(shape)
-    middle = [(size - 1) / 2 for size in shape]
-    radius = max(0.5, max(shape) / 3)
-    distance = sum((grid - centre) ** 2 for grid, centre in zip(grids, middle, strict=True))
-    return distance <= radius**2
-
-
-@st.composite
-def masks(draw: Draw, shape: tuple[int, ...]) -> Any:
-    """Empty and full masks, single pixels, thin lines, discs, half planes, and anything."""
-    size = math.prod(shape)
-    kind = draw(st.sampled_from(["any", "any", "empty", "full", "pixel", "line", "disc", "half", "hole"]))
-    mask = np.zeros(shape, dtype=bool)
-    if kind == "any":
-        mask = np.array(draw(st.lists(st.booleans(), min_size=size, max_size=size))).reshape(shape)
-    elif kind == "full":
-        mask[...] = True
-    elif kind in ("pixel", "hole"):
-        mask.flat[draw(st.integers(0, size - 1))] = True
-        mask = ~mask if kind == "hole" else mask
-    elif kind == "line":
-        mask[draw(st.integers(0, shape[0] - 1))] = True
-    elif kind == "disc":
-        mask = _disc(shape)
-    elif kind == "half":
-        mask.flat[: size // 2] = True
-    return mask
-
-
-@st.composite
-def _edited(draw: Draw, mask: Any) -> Any:
-    """The mask itself, or with one pixel flipped, or shifted by one."""
-    kind = draw(st.sampled_from(["same", "flip", "shift", "inverse"]))
-    if kind == "flip":
-        mask = mask.copy()
-        place = draw(st.integers(0, mask.size - 1))
-        mask.flat[place] = ~mask.flat[place]
-    elif kind == "shift":
-        mask = np.roll(mask, 1, axis=-1)
-    return ~mask if kind == "inverse" else mask
-
-
 @st.composite
 def _scores(draw: Draw, target: Any, shape: tuple[int, ...], grid: Grid, logits: bool) -> Any:
     """Predictions: of any values, constant, or an edited copy of the (hard) target, saturated or not."""
@@ -160,7 +119,7 @@ def _scores(draw: Draw, target: Any, shape: tuple[int, ...], grid: Grid, logits:
     if kind == "constant":
         return _on_grid(np.full(shape, draw(st.sampled_from(pool))), grid)
     if kind == "copy":
-        mask = draw(_edited(target > 0.5))
+        mask = draw(edited(target > 0.5))
         level = draw(st.sampled_from([4.0, 20.0, 40.0, 9984.0] if logits else [1.0, 127 / 128, 0.75]))
         return _on_grid(np.where(mask, level, -level if logits else 1 - level), grid)
     return _on_grid(np.array(draw(st.lists(st.sampled_from(pool), min_size=size, max_size=size))).reshape(shape), grid)
@@ -338,7 +297,7 @@ def metric_cases(draw: Draw, record: MetricRecord) -> Case:
         class_axis = None
         mask = draw(masks(shape))
         target = mask.astype(draw(kinds))
-        pred = draw(_edited(mask) if draw(st.booleans()) else masks(shape)).astype(draw(kinds))
+        pred = draw(edited(mask) if draw(st.booleans()) else masks(shape)).astype(draw(kinds))
         if form == "scores":
             threshold = draw(st.sampled_from([0.5, 0.25, 0.0, 0.7]))
             if threshold != 0.5:
@@ -389,5 +348,7 @@ def metric_cases(draw: Draw, record: MetricRecord) -> Case:
 
 def cases(record: LossRecord | MetricRecord) -> st.SearchStrategy[Case]:
     """Cases of a loss or metric whose value does not hang on a rounding."""
-    drawn = loss_cases(record) if isinstance(record, LossRecord) else metric_cases(record)
-    return drawn.filter(lambda case: not case.answer.jump) if getattr(record, "spatial", False) else drawn
+    if isinstance(record, MetricRecord):
+        return metric_cases(record) if record.family == "counts" else surface_cases(record)
+    drawn = loss_cases(record)
+    return drawn.filter(lambda case: not case.answer.jump) if record.spatial else drawn

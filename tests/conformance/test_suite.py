@@ -19,10 +19,12 @@ from segloss_conformance.laws import LAWS, broken
 from segloss_conformance.mutants import MUTANTS, RIGHT, Mutant, reject
 from segloss_conformance.numbers import mp
 from segloss_conformance.run import draw, run_record, shrink
+from segloss_conformance.surface_laws import SURFACE_LAWS
 from segloss_conformance.third_party import third_parties
 from segloss_conformance.tolerance import excess
 from segloss_ref import registry, validate, value_and_grad
 
+EVERY_LAW = [*LAWS, *SURFACE_LAWS]
 RECORDS = {**registry.losses, **registry.metrics}
 
 
@@ -247,14 +249,15 @@ def test_laws_hold_move_their_cases_and_can_be_broken() -> None:
     def crooked(case: Case) -> Any:
         order = np.arange(1, case.pred.size + 1) * 0.37
         bias = float((case.pred.ravel() * order).sum() + sum(map(ord, case.name + case.keywords.get("reduction", ""))))
+        bias += float(np.sum(case.keywords.get("spacing") or 0.0))
         weight = case.keywords.get("weight")
         return np.asarray(numpy64.value(case)) + 0.01 * np.sin(bias + (0 if weight is None else np.sum(weight)))
 
-    spoken = dict.fromkeys((law.name for law in LAWS), 0)
+    spoken = dict.fromkeys((law.name for law in EVERY_LAW), 0)
     moved, caught = dict(spoken), dict(spoken)
     for record in RECORDS.values():
         for case in draw(record, 120, seed=8):
-            for law in LAWS:
+            for law in EVERY_LAW:
                 partner = law.partner(case)
                 if partner is None:
                     continue
@@ -263,7 +266,7 @@ def test_laws_hold_move_their_cases_and_can_be_broken() -> None:
                 if spoken[law.name] <= 40:
                     assert broken(law, case, numpy64.value, "float64") is None
                     caught[law.name] += broken(law, case, crooked, "float64") is not None
-    for law in LAWS:
+    for law in EVERY_LAW:
         assert spoken[law.name] > 0, law.name
         assert moved[law.name] >= 0.2 * spoken[law.name], law.name
         assert caught[law.name] > 0, law.name

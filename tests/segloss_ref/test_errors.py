@@ -200,7 +200,8 @@ METRIC_CASES = [
     ids=[case[0] for case in METRIC_CASES],
 )
 def test_every_metric_refuses(name: str, arguments: dict[str, Any], error: type[Exception], message: str) -> None:
-    given: dict[str, Any] = {"pred": P, "target": Y, **arguments}
+    required = {own.name: 1 for own in registry.metrics[name].parameters.values() if own.required}
+    given: dict[str, Any] = {"pred": P, "target": Y, **required, **arguments}
     with pytest.raises(error, match=message) as caught:
         registry.metrics[name].function(given.pop("pred"), given.pop("target"), **given)
     assert str(caught.value).startswith(f"{name}: ")

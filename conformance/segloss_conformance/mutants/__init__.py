@@ -8,20 +8,44 @@ textbook can tell; some err in the gradient alone.
 from __future__ import annotations
 
 import sys
+from functools import cache
 
 from segloss_ref import registry
+from segloss_ref.registry import LossRecord, MetricRecord
 
-from ..run import Cell, run_record
-from . import boundary, compound, counts, entropies, lovasz, overlap, right  # noqa: F401  each adds its own to MUTANTS and RIGHT
+from ..case import Case
+from ..run import Cell, draw, run_record
+from . import (  # noqa: F401  each adds its own to MUTANTS and RIGHT
+    boundary,
+    compound,
+    counts,
+    entropies,
+    lovasz,
+    overlap,
+    right,
+    surfaces,
+)
 from .kit import MUTANTS, RIGHT, Mutant
 
 __all__ = ["MUTANTS", "RIGHT", "Mutant", "reject", "survey"]
 
 
+def _record(name: str) -> LossRecord | MetricRecord:
+    return registry.losses[name] if name in registry.losses else registry.metrics[name]
+
+
+@cache
+def _cases(name: str, examples: int, seed: int) -> list[Case]:
+    """Drawn once for all mutants of a loss or metric, and so answered once."""
+    return draw(_record(name), examples, seed)
+
+
 def reject(mutant: Mutant, examples: int = 300, seed: int = 0) -> Cell:
     """Hold a mutant against the checks; a rejected one has a `minimal` failure."""
-    record = registry.losses[mutant.of] if mutant.of in registry.losses else registry.metrics[mutant.of]
-    return run_record(record, [mutant.implementation], examples, seed, shrinking=False)[0]
+    cases = _cases(mutant.of, examples, seed)
+    return run_record(_record(mutant.of), [mutant.implementation], examples, seed, shrinking=False, drawn_before=cases)[
+        0
+    ]
 
 
 def survey(examples: int = 300, seed: int = 0) -> int:

@@ -14,13 +14,16 @@ import numpy as np
 
 from ..numbers import ZERO, exact, mp, total
 from .boundary import MERGED_SPATIAL, PER_CLASS_SPATIAL, Doubts
-from .counts import METRICS, counts
-from .counts import counting_metric as metric
+from .counts import METRICS as COUNTING
+from .counts import counting_metric, counts
 from .losses import MERGED, PER_CLASS, lovasz_hinge_region, lovasz_softmax_region
 from .regions import Answer, problem_of
+from .surfaces import METRICS as SURFACE
+from .surfaces import surface_metric
 
 __all__ = ["LOSSES", "METRICS", "Answer", "counts", "loss", "metric"]
 
+METRICS = (*COUNTING, *SURFACE)
 LOSSES = (*PER_CLASS, *MERGED, *PER_CLASS_SPATIAL, *MERGED_SPATIAL, "lovasz_softmax_loss", "lovasz_hinge_loss")
 
 
@@ -93,3 +96,8 @@ def loss(
     nothing = (mp.mpf(0), mp.mpf(0))
     gradient = [whole.d.get(i, nothing) for i in range(pred.size)]
     return Answer(shape, result, gradient, bool(kinks) or doubts.kinks, doubts.jumps)
+
+
+def metric(name: str, pred: Any, target: Any, **keywords: Any) -> Answer:
+    """The true value of a metric; `pred` and `target` are NumPy arrays, keywords as the contract has them."""
+    return (surface_metric if name in SURFACE else counting_metric)(name, pred, target, **keywords)

@@ -6,14 +6,14 @@ import itertools
 import math
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..numbers import Number, mp
 from .regions import Answer, axes_of, without
 
-__all__ = ["METRICS", "counting_metric", "counts"]
+__all__ = ["MASKS", "METRICS", "counting_metric", "counts", "decisions", "reduced"]
 
 
 def _decide(
@@ -26,11 +26,21 @@ def _decide(
     return bool(value > threshold) if mask.dtype.kind == "f" else bool(value)
 
 
-def counts(
+class Decision(NamedTuple):
+    """One pixel of one class: its place in the whole array, whether it is foreground in pred and target, its weight."""
+
+    place: tuple[int, ...]
+    pred: bool
+    target: bool
+    weight: Fraction
+    ignored: bool
+
+
+def decisions(
     pred: Any, target: Any, *, threshold: float = 0.5, axis: Any = None, class_axis: int | None = None,
     num_classes: int | None = None, weight: Any = None, ignore_index: int | None = None,
-) -> tuple[tuple[int, ...], list[tuple[Fraction, Fraction, Fraction, Fraction]]]:  # fmt: skip
-    """(shape, [(tp, fp, fn, tn), ...]) by counting."""
+) -> tuple[tuple[int, ...], list[int], list[Decision]]:  # fmt: skip
+    """(shape of the masks, the axes of a region, all decisions)."""
     pred_map = class_axis is not None and (
         pred.ndim < target.ndim or (num_classes is not None and pred.ndim == target.ndim)
     )
@@ -50,12 +60,10 @@ def counts(
         classes = shape[class_axis]
     pixels = without(shape, class_axis)
     weights = None if weight is None else np.broadcast_to(weight, pixels)
-    kept = [one for one in range(ndim) if one not in axes]
-    cells = {key: [Fraction(0)] * 4 for key in itertools.product(*(range(shape[one]) for one in kept))}
+    found = []
     for place in np.ndindex(*pixels):
         w = Fraction(1) if weights is None else Fraction(float(weights[place]))
-        if ignore_index is not None and target[place] == ignore_index:
-            continue
+        ignored = ignore_index is not None and bool(target[place] == ignore_index)
         for c in range(classes):
             full = place if class_axis is None else (*place[:class_axis], c, *place[class_axis:])
             a = (
@@ -64,8 +72,20 @@ def counts(
                 else _decide(pred, place, class_axis, c, threshold, competes=pred.dtype.kind == "f")
             )
             b = int(target[place]) == c if target_map else _decide(target, place, class_axis, c, threshold, False)
-            cell = cells[tuple(full[one] for one in kept)]
-            cell[0 if a and b else 1 if a else 2 if b else 3] += w
+            found.append(Decision(full, a, b, w, ignored))
+    return shape, axes, found
+
+
+def counts(
+    pred: Any, target: Any, **keywords: Any
+) -> tuple[tuple[int, ...], list[tuple[Fraction, Fraction, Fraction, Fraction]]]:
+    """(shape, [(tp, fp, fn, tn), ...]) by counting."""
+    shape, axes, found = decisions(pred, target, **keywords)
+    kept = [one for one in range(len(shape)) if one not in axes]
+    cells = {key: [Fraction(0)] * 4 for key in itertools.product(*(range(shape[one]) for one in kept))}
+    for index, a, b, w, ignored in found:
+        if not ignored:
+            cells[tuple(index[one] for one in kept)][0 if a and b else 1 if a else 2 if b else 3] += w
     return tuple(shape[one] for one in kept), [(c[0], c[1], c[2], c[3]) for c in cells.values()]
 
 
@@ -136,32 +156,32 @@ METRICS: dict[str, Callable[..., Any]] = {
 _DIFFERENCES = ("matthews_correlation", "cohen_kappa", "volumetric_similarity", "balanced_accuracy")
 
 
+MASKS = ("threshold", "axis", "class_axis", "num_classes", "weight", "ignore_index")
+"""The keywords that say how masks are read."""
+
+
 def counting_metric(
     name: str, pred: Any, target: Any, *, reduction: str = "none", undefined: float = math.nan, **keywords: Any
 ) -> Answer:
     """The true value of a counting metric."""
-    masks = ("threshold", "axis", "class_axis", "num_classes", "weight", "ignore_index")
-    own = {key: value for key, value in keywords.items() if key not in masks}
-    shape, cells = counts(pred, target, **{key: value for key, value in keywords.items() if key in masks})
+    own = {key: value for key, value in keywords.items() if key not in MASKS}
+    shape, cells = counts(pred, target, **{key: value for key, value in keywords.items() if key in MASKS})
     values = [METRICS[name](*cell, **own) for cell in cells]
-    values = [mp.mpf(undefined) if mp.isnan(value) else value for value in values]
-    grain = 8.0 + 2 * pred.size  # sums of weights, and the few operations on them
+    grain = 8 + 2 * pred.size  # sums of weights, and the few operations on them
+    floor = 1 if name in _DIFFERENCES else 0
+    return reduced(shape, [(value, grain * (abs(value) + floor)) for value in values], reduction, undefined)
+
+
+def reduced(shape: tuple[int, ...], values: list[tuple[Any, Any]], reduction: str, undefined: float) -> Answer:
+    """The answer made of a (value, bound) a region, nan where it is undefined."""
+    given = [(mp.mpf(undefined), mp.mpf(0)) if mp.isnan(value) else (value, bound) for value, bound in values]
     if reduction == "nanmean":
-        values = [value for value in values if not mp.isnan(value)]
-    if reduction in ("mean", "nanmean"):
-        size = sum((abs(value) for value in values), mp.mpf(0))
-        values = [mp.fsum(values) / len(values) if values else mp.nan]
-        grain = (grain + len(cells)) * (1 + float(size) if mp.isfinite(size) else 1.0)
-    elif reduction == "sum":
-        size = sum((abs(value) for value in values), mp.mpf(0))
-        values = [mp.fsum(values)]
-        grain = (grain + len(cells)) * (1 + float(size) if mp.isfinite(size) else 1.0)
+        given = [(value, bound) for value, bound in given if not mp.isnan(value)]
     if reduction != "none":
         shape = ()
-    numbers = [
-        Number(value, mp.mpf(grain) * (abs(value) + (1 if name in _DIFFERENCES or reduction != "none" else 0)))
-        if mp.isfinite(value)
-        else Number(value)
-        for value in values
-    ]
-    return Answer(shape, numbers, None, False)
+        whole = mp.fsum(value for value, _ in given) if given else mp.nan
+        # Sums in any order, and the division.
+        bound = mp.fsum(bound + (len(values) + 2) * abs(value) for value, bound in given)
+        parts = 1 if reduction == "sum" else max(len(given), 1)
+        given = [(whole / parts, bound / parts)]
+    return Answer(shape, [Number(v, mp.mpf(e)) if mp.isfinite(v) else Number(v) for v, e in given], None, False)

@@ -1,0 +1,256 @@
+"""Overlap of what is drawn from two masks: their inner bands, and their centre lines."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeVar, Unpack
+
+import numpy as np
+from scipy import ndimage
+
+from . import registry
+from ._arguments import library_of
+from ._contours import Box, bounding_box
+from ._counting import Counting, check_own, finish, mask_keywords
+from ._geometry import SpacingValue, steps
+from ._measuring import Host, read_on_host
+from .domains import Choice, Interval, Spacing
+
+__all__ = ["boundary_iou", "centerline_dice"]
+
+_Public = TypeVar("_Public", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class _OutlineMetric:
+    """A formula on two masks and the pixels that are kept of one region, with its name and source; nan where it is 0/0."""
+
+    name: str
+    citation: str
+    formula: Callable[..., float]
+    prepare: Callable[..., Mapping[str, Any]]
+    """``prepare(axes, **own)``: the formula's own keywords; raises where they do not fit together or the spatial axes."""
+
+    def public(self, function: _Public) -> _Public:
+        """Register `function` as the public face of this formula; used as its decorator."""
+        registry.add_metric(
+            registry.MetricRecord(
+                self.name, "surface", function, registry.parameters_of(function), self.citation, self.check
+            )
+        )
+        function.__doc__ = inspect.cleandoc(function.__doc__ or "").format(shared=_SHARED, citation=self.citation)
+        return function
+
+    def _read(self, pred: Any, target: Any, own: Mapping[str, Any], masks: Any) -> tuple[Host, Mapping[str, Any]]:
+        host = read_on_host(self.name, pred, target, masks)
+        return host, self.prepare(host.reading.axes, **own)
+
+    def __call__(self, pred: Any, target: Any, counting: Counting, **own: Any) -> Any:
+        check_own(registry.metrics[self.name], own)
+        keywords = dict(counting)
+        reduction = keywords.pop("reduction", "none")
+        undefined = keywords.pop("undefined", float("nan"))
+        backend = library_of(self.name, pred)
+        with backend.guard():
+            host, ready = self._read(pred, target, own, keywords)
+            values = np.array([self.formula(*masks, **ready) for masks in host.regions()]).reshape(host.shape)
+            xp = host.reading.xp
+            here = xp.astype(backend.from_host(values, pred), backend.wide(xp)[0], copy=False)
+            return finish(self.name, xp, here, xp.isnan(here), reduction, undefined)
+
+    def check(self, pred: Any, target: Any, keywords: Mapping[str, Any]) -> None:
+        """Everything that a call would refuse, array values included."""
+        record = registry.metrics[self.name]
+        own = check_own(record, keywords)
+        masks = mask_keywords(record, keywords)
+        with library_of(self.name, pred).guard():
+            self._read(pred, target, own, masks)
+
+
+_SHARED = """Parameters
+----------
+pred, target
+    Two masks of one shape, library and device: bool, integer 0/1, or floating probabilities, which are foreground
+    where > `threshold`. With `class_axis`, a floating `pred` is decided by argmax along it, a mask without that
+    axis is an integer label map, and two label maps need `num_classes`.
+threshold : float, default 0.5
+    In [0, 1].
+axis : int, tuple of int or None, default None
+    The spatial axes of a region; None: all save `class_axis`.
+class_axis : int or None, default None
+    The axis of the classes, each of which is scored against the rest.
+num_classes : int or None, default None
+    The number of classes when both masks are label maps.
+weight : array or None, default None
+    0 or 1 a pixel, broadcast to the pixels. Pixels of weight 0 belong to neither mask and are not counted.
+ignore_index : int or None, default None
+    The label in an integer `target` of pixels that are left out likewise.
+reduction : "none", "mean", "nanmean" or "sum", default "none"
+    Over regions and classes. "mean" propagates nan; "nanmean" skips it, and is nan where nothing is left.
+undefined : float, default nan
+    The value wherever a term of the formula is 0/0.
+
+Returns
+-------
+array of float64, one value a region (and class), or a 0-d array when reduced. The geometry runs on the host: arrays on
+another device are copied there and the values back.
+
+Raises
+------
+TypeError, ValueError
+    For arguments outside what is said above, array values included on every library."""
+
+
+# Inner bands. ---------------------------------------------------------------------------------------------------------
+
+
+def _band(mask: Any, kept: Any, box: Box, width: float, spacing: Sequence[float] | None) -> Any:
+    """The pixels of `mask` in `box` that lie near its outside, by a square (no spacing) or by their distance to it."""
+    # Left-out pixels are no outside. What lies past the box is, in the image or beyond it.
+    solid = mask[box] if kept is None else mask[box] | ~kept[box]
+    if spacing is None:
+        size = 2 * int(width) + 1
+        return mask[box] & ~ndimage.minimum_filter(solid.view(np.uint8), size=size, mode="constant", cval=0).view(bool)
+    depth: Any = ndimage.distance_transform_edt(np.pad(solid, 1), sampling=spacing)
+    return mask[box] & (depth[(slice(1, -1),) * mask.ndim] <= width)
+
+
+def _boundary_iou_formula(p: Any, t: Any, kept: Any, *, width: float, spacing: Sequence[float] | None) -> float:
+    box = bounding_box(p | t)
+    if box is None:
+        return math.nan
+    if kept is not None:
+        box = (slice(None),) * p.ndim  # what is left out may lie past the box
+    a, b = (_band(mask, kept, box, width, spacing) for mask in (p, t))
+    union = int(np.count_nonzero(a | b))
+    return int(np.count_nonzero(a & b)) / union if union else math.nan
+
+
+def _boundary_iou_prepare(axes: Sequence[int], *, width: float, definition: str, spacing: Any) -> Mapping[str, Any]:
+    if definition == "distance":
+        return {"width": float(width), "spacing": steps("boundary_iou", spacing, axes)}
+    if spacing is not None:
+        raise ValueError(
+            f"boundary_iou: spacing must be None with definition 'erosion', which counts pixels, got {spacing!r}"
+        )
+    if width != int(width):
+        raise ValueError(
+            f"boundary_iou: width must be a whole number of pixels with definition 'erosion', got {width!r}"
+        )
+    return {"width": width, "spacing": None}
+
+
+_boundary_iou = _OutlineMetric(
+    "boundary_iou",
+    "Cheng, Girshick, Dollár, Berg, Kirillov: Boundary IoU, CVPR 2021",
+    _boundary_iou_formula,
+    _boundary_iou_prepare,
+)
+
+
+@_boundary_iou.public
+def boundary_iou(
+    pred: Any,
+    target: Any,
+    *,
+    width: Annotated[float, Interval(0, low_open=True)],
+    definition: Annotated[Literal["erosion", "distance"], Choice(("erosion", "distance"))] = "erosion",
+    spacing: Annotated[SpacingValue, Spacing()] = None,
+    **counting: Unpack[Counting],
+) -> Any:
+    """Boundary IoU: intersection over union of the inner bands of two masks.
+
+    `definition` says what the band is. "erosion", Cheng's: the mask less its erosion by a square (cube) of
+    2 `width` + 1 pixels, `width` a whole number of pixels. "distance": the pixels of the mask within `width` (<=, in the
+    unit of `spacing`, one positive number a spatial axis in the order of `axis`) of the nearest pixel outside it.
+    What lies beyond the image is outside; what is left out is not, so that it makes no band of its own.
+
+    Source: {citation} (original not read).
+
+    {shared}
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segloss_ref import boundary_iou
+    >>> pred, target = np.zeros((7, 7)), np.zeros((7, 7))
+    >>> pred[1:6, 1:6] = target[1:6, 1:5] = 1
+    >>> round(float(boundary_iou(pred, target, width=1)), 6)  # rings of 16 and 14 pixels that share 11
+    0.578947
+    """
+    return _boundary_iou(pred, target, counting, width=width, definition=definition, spacing=spacing)
+
+
+# Centre lines. --------------------------------------------------------------------------------------------------------
+
+
+def _skeleton(mask: Any, method: str) -> Any:
+    try:
+        from skimage.morphology import skeletonize
+    except ImportError as problem:
+        raise ImportError(
+            "centerline_dice: skeletons are scikit-image's, which is not installed: pip install 'segloss-ref[skeleton]'"
+        ) from problem
+    thin: Any = skeletonize  # it has no types
+    return thin(mask, method=method) != 0
+
+
+def _centerline_formula(p: Any, t: Any, kept: Any, *, method: str) -> float:
+    shares = []
+    for mine, other in ((p, t), (t, p)):
+        line = _skeleton(mine, method) if mine.any() else mine
+        count = int(np.count_nonzero(line))
+        shares.append(int(np.count_nonzero(line & other)) / count if count else math.nan)
+    precision, sensitivity = shares
+    if precision + sensitivity == 0:
+        return 0.0
+    return 2 * precision * sensitivity / (precision + sensitivity)
+
+
+def _centerline_prepare(axes: Sequence[int], *, method: str) -> Mapping[str, Any]:
+    if len(axes) not in ((2,) if method == "zhang" else (2, 3)):
+        raise ValueError(
+            f"centerline_dice: method {method!r} needs {'2' if method == 'zhang' else '2 or 3'} spatial axes, got {len(axes)}"
+        )
+    return {"method": method}
+
+
+_centerline = _OutlineMetric(
+    "centerline_dice",
+    "Shit et al.: clDice, a novel topology-preserving loss function for tubular structure segmentation, CVPR 2021",
+    _centerline_formula,
+    _centerline_prepare,
+)
+
+
+@_centerline.public
+def centerline_dice(
+    pred: Any,
+    target: Any,
+    *,
+    method: Annotated[Literal["zhang", "lee"], Choice(("zhang", "lee"))] = "zhang",
+    **counting: Unpack[Counting],
+) -> Any:
+    """Centre-line Dice: the harmonic mean of the share of each mask's skeleton that lies inside the other mask.
+
+    The skeleton is that of `skimage.morphology.skeletonize` by the `method` "zhang" (Zhang and Suen 1984; 2 spatial axes)
+    or "lee" (Lee, Kashyap and Chu 1994; 2 or 3); the two differ, and so does the value. scikit-image is the extra
+    ``skeleton``; without it, ImportError. Two shares of 0 have the mean 0; a mask without a skeleton makes it 0/0.
+
+    Source: {citation}.
+
+    {shared}
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segloss_ref import centerline_dice
+    >>> pred, target = np.zeros((5, 9)), np.zeros((5, 9))
+    >>> pred[2, 1:8] = target[2, 1:6] = 1
+    >>> round(float(centerline_dice(pred, target)), 6)  # shares 5/7 and 1
+    0.833333
+    """
+    return _centerline(pred, target, counting, method=method)

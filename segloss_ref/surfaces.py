@@ -1,0 +1,472 @@
+"""Surface metrics: distances between the surfaces of two masks, under the names of the choices that define them.
+
+`surface_distances` measures once; `hausdorff_distance`, `average_surface_distance` and `surface_dice` take its record in
+place of the two masks.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Annotated, Any, Literal, TypeVar, Unpack
+
+import numpy as np
+
+from . import registry
+from ._arguments import library_of
+from ._counting import Counting, Masks, check_own, finish, mask_keywords
+from ._geometry import SpacingValue, steps
+from ._measuring import Host, Pair, Side, check_surface, measure, read_on_host
+from .domains import Choice, Interval, Spacing
+
+__all__ = ["SurfaceDistances", "average_surface_distance", "hausdorff_distance", "surface_dice", "surface_distances"]
+
+_Public = TypeVar("_Public", bound=Callable[..., Any])
+
+Surface = Annotated[Literal["voxel", "voxel_full", "surfel"], Choice(("voxel", "voxel_full", "surfel"))]
+Border = Annotated[Literal["background", "ignore"], Choice(("background", "ignore"))]
+Combine = Annotated[
+    Literal["max", "pooled", "mean", "pred_to_target", "target_to_pred"],
+    Choice(("max", "pooled", "mean", "pred_to_target", "target_to_pred")),
+]
+Interpolation = Annotated[Literal["linear", "attained"], Choice(("linear", "attained"))]
+
+
+@dataclass(frozen=True, eq=False)
+class SurfaceDistances:
+    """Both directed sets of distances between two surfaces, which every surface metric takes in place of the masks.
+
+    Arrays of the masks' library, float64 where it has that. With several regions or classes the elements of one follow
+    those of the one before, in C order of `shape`; `pred_counts` and `target_counts` say how many each has.
+    """
+
+    pred_to_target: Any
+    """The distance from each surface element of the prediction to the nearest of the target; inf where that is empty."""
+    target_to_pred: Any
+    pred_sizes: Any
+    """The size of each element: 1, or the length or area of a surfel."""
+    target_sizes: Any
+    surface: str
+    """What the elements are: "voxel", "voxel_full" or "surfel"."""
+    shape: tuple[int, ...]
+    """The shape of the regions (and classes): () for one."""
+    pred_counts: Any
+    """The number of the prediction's elements in each region, a NumPy array of `shape`."""
+    target_counts: Any
+    pred_empty: Any
+    """Where the prediction holds no pixel at all, a NumPy array of `shape`."""
+    target_empty: Any
+
+
+def _record_of(host: Host, surface: str, pairs: list[Pair]) -> SurfaceDistances:
+    """The pairs as one record, in the masks' own library."""
+    reading = host.reading
+    floating = reading.backend.wide(reading.xp)[0]
+
+    def join(parts: list[Any]) -> Any:
+        whole = reading.backend.from_host(np.concatenate([np.empty(0), *parts]), reading.pred)
+        return reading.xp.astype(whole, floating, copy=False)
+
+    def sizes(side: Side) -> Any:
+        return np.ones(side.distances.size) if side.sizes is None else side.sizes
+
+    def over_regions(values: list[Any]) -> Any:
+        return np.array(values).reshape(host.shape)
+
+    return SurfaceDistances(
+        join([pair.pred.distances for pair in pairs]),
+        join([pair.target.distances for pair in pairs]),
+        join([sizes(pair.pred) for pair in pairs]),
+        join([sizes(pair.target) for pair in pairs]),
+        surface,
+        host.shape,
+        over_regions([pair.pred.distances.size for pair in pairs]),
+        over_regions([pair.target.distances.size for pair in pairs]),
+        over_regions([pair.pred_empty for pair in pairs]),
+        over_regions([pair.target_empty for pair in pairs]),
+    )
+
+
+def _pairs_of(record: SurfaceDistances) -> list[Pair]:
+    """The record's pairs, in host memory."""
+    home = library_of("surface_distances", record.pred_to_target).to_numpy
+
+    def sides(distances: Any, sizes: Any, counts: Any) -> list[Side]:
+        ends = np.cumsum(counts.ravel())[:-1]
+        weights = np.split(np.asarray(home(sizes), dtype=np.float64), ends)
+        lengths = np.split(np.asarray(home(distances), dtype=np.float64), ends)
+        return [Side(d, s if record.surface == "surfel" else None) for d, s in zip(lengths, weights, strict=True)]
+
+    return [
+        Pair(pred, target, bool(no_pred), bool(no_target))
+        for pred, target, no_pred, no_target in zip(
+            sides(record.pred_to_target, record.pred_sizes, record.pred_counts),
+            sides(record.target_to_pred, record.target_sizes, record.target_counts),
+            record.pred_empty.ravel(),
+            record.target_empty.ravel(),
+            strict=True,
+        )
+    ]
+
+
+def surface_distances(
+    pred: Any,
+    target: Any,
+    *,
+    spacing: Annotated[SpacingValue, Spacing()] = None,
+    surface: Surface = "voxel",
+    border: Border = "background",
+    **masks: Unpack[Masks],
+) -> SurfaceDistances:
+    """Measure between the surfaces of two masks, both ways, once for all surface metrics.
+
+    The masks are read as `hausdorff_distance` reads them, and `spacing`, `surface` and `border` mean the same.
+
+    Returns
+    -------
+    SurfaceDistances, a record of `pred_to_target`, `target_to_pred`, `pred_sizes` and `target_sizes`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segloss_ref import hausdorff_distance, surface_dice, surface_distances
+    >>> record = surface_distances(np.array([[1, 1, 0, 0]]), np.array([[1, 0, 0, 0]]), spacing=(1, 2))
+    >>> record.pred_to_target.tolist(), record.target_to_pred.tolist()
+    ([0.0, 2.0], [0.0])
+    >>> float(hausdorff_distance(record)), round(float(surface_dice(record, tolerance=1)), 6)
+    (2.0, 0.666667)
+    """
+    name = "surface_distances"
+    own = {"spacing": spacing, "surface": surface, "border": border}
+    for parameter in registry.parameters_of(surface_distances).values():
+        parameter.domain.check(name, parameter.name, own[parameter.name])
+    with library_of(name, pred).guard():
+        host, pairs = _measured(name, pred, target, own, masks)
+        return _record_of(host, surface, pairs)
+
+
+def _measured(
+    name: str, pred: Any, target: Any, own: Mapping[str, Any], masks: Mapping[str, Any], only_check: bool = False
+) -> tuple[Host, list[Pair]]:
+    host = read_on_host(name, pred, target, masks)
+    spacing = steps(name, own["spacing"], host.reading.axes)
+    check_surface(name, own["surface"], host.axes)
+    return host, [] if only_check else measure(host, spacing, own["surface"], own["border"])
+
+
+@dataclass(frozen=True)
+class _SurfaceMetric:
+    """A formula on a `Pair`, with its name and source."""
+
+    name: str
+    citation: str
+    one_empty: float
+    """The value where one mask is empty."""
+    formula: Callable[..., float]
+    refuse: Callable[..., None] = lambda surface, **own: None
+    """Raises where parameters that are right by themselves do not go together."""
+
+    def public(self, function: _Public) -> _Public:
+        """Register `function` as the public face of this formula; used as its decorator."""
+        registry.add_metric(
+            registry.MetricRecord(
+                self.name, "surface", function, registry.parameters_of(function), self.citation, self.check
+            )
+        )
+        function.__doc__ = inspect.cleandoc(function.__doc__ or "").format(shared=_SHARED, citation=self.citation)
+        return function
+
+    def __call__(self, pred: Any, target: Any, counting: Counting, **own: Any) -> Any:
+        record = registry.metrics[self.name]
+        check_own(record, own)
+        keywords = dict(counting)
+        reduction = keywords.pop("reduction", "none")
+        undefined = keywords.pop("undefined", float("nan"))
+        formula = {name: value for name, value in own.items() if name not in ("spacing", "surface", "border")}
+        if isinstance(pred, SurfaceDistances):
+            given = ["target"] if target is not None else []
+            given += ["spacing"] if own["spacing"] is not None else []
+            given += [name for name in ("surface", "border") if own[name] != record.parameters[name].default]
+            if given or keywords:
+                more = ", ".join([*given, *keywords])
+                raise TypeError(f"{self.name}: a SurfaceDistances record takes the place of the masks and of {more}")
+            self.refuse(pred.surface, **formula)
+            pairs, shape, like = _pairs_of(pred), pred.shape, pred.pred_to_target
+        else:
+            self.refuse(own["surface"], **formula)
+            with library_of(self.name, pred).guard():
+                host, pairs = _measured(self.name, pred, target, own, keywords)
+            shape, like = host.shape, host.reading.pred
+        broken = np.array([pair.undefined for pair in pairs]).reshape(shape)
+        value = np.array([self._value(pair, formula) for pair in pairs]).reshape(shape)
+        backend = library_of(self.name, like)
+        xp = backend.namespace(like)
+        with backend.guard():
+            here = xp.astype(backend.from_host(value, like), backend.wide(xp)[0], copy=False)
+            return finish(self.name, xp, here, backend.from_host(broken, like), reduction, undefined)
+
+    def _value(self, pair: Pair, own: Mapping[str, Any]) -> float:
+        if pair.undefined:
+            return math.nan
+        return self.one_empty if pair.one_empty else self.formula(pair, **own)
+
+    def check(self, pred: Any, target: Any, keywords: Mapping[str, Any]) -> None:
+        """Everything that a call would refuse, array values included."""
+        record = registry.metrics[self.name]
+        own = check_own(record, keywords)
+        masks = mask_keywords(record, keywords)
+        formula = {name: value for name, value in own.items() if name not in ("spacing", "surface", "border")}
+        self.refuse(own["surface"], **formula)
+        with library_of(self.name, pred).guard():
+            _measured(self.name, pred, target, own, masks, only_check=True)
+
+
+_SHARED = """Parameters
+----------
+pred, target
+    Two masks of one shape, library and device: bool, integer 0/1, or floating probabilities, which are foreground
+    where > `threshold`. With `class_axis`, a floating `pred` is decided by argmax along it, a mask without that
+    axis is an integer label map, and two label maps need `num_classes`. Or a `SurfaceDistances` record as `pred` alone.
+spacing : None, or one number > 0 a spatial axis, default None
+    The size of a pixel, in the order of `axis`; None: 1 each. One number alone stands for all axes.
+surface : "voxel", "voxel_full" or "surfel", default "voxel"
+    What the elements of a surface are. "voxel": pixels of the mask with a face neighbour outside it; "voxel_full": with
+    any of the 3^n - 1 neighbours outside; both of size 1. "surfel" (2 and 3 spatial axes): the marching-squares or
+    -cubes elements between pixel centres, each at the middle of its 2x2(x2) pixels, with its length or area.
+border : "background" or "ignore", default "background"
+    Whether what lies beyond the image is outside the mask. "ignore": the image's edge makes no surface.
+threshold : float, default 0.5
+    In [0, 1].
+axis : int, tuple of int or None, default None
+    The spatial axes of a region; None: all save `class_axis`.
+class_axis : int or None, default None
+    The axis of the classes, each of which is measured against the rest.
+num_classes : int or None, default None
+    The number of classes when both masks are label maps.
+weight : array or None, default None
+    0 or 1 a pixel, broadcast to the pixels. Pixels of weight 0 belong to neither mask, and an element beside one is
+    dropped, so that leaving pixels out makes no false edges.
+ignore_index : int or None, default None
+    The label in an integer `target` of pixels that are left out likewise.
+reduction : "none", "mean", "nanmean" or "sum", default "none"
+    Over regions and classes. "mean" propagates nan; "nanmean" skips it, and is nan where nothing is left.
+undefined : float, default nan
+    The value where both masks are empty, or one has pixels but no surface.
+
+Returns
+-------
+array of float64, one value a region (and class), or a 0-d array when reduced, in the unit of `spacing` where it is a
+distance. The geometry runs on the host: arrays on another device are copied there and the values back, and under a
+tracing compiler (`jax.jit`) there is no value.
+
+Raises
+------
+TypeError, ValueError
+    For arguments outside what is said above, array values included on every library."""
+
+
+# Statistics of one set of distances. ----------------------------------------------------------------------------------
+
+
+def _combined(pair: Pair, combine: str, statistic: Callable[[Side], float]) -> float:
+    if combine == "pooled":
+        sizes = None
+        if pair.pred.sizes is not None:
+            sizes = np.concatenate([pair.pred.sizes, pair.target.sizes])
+        return statistic(Side(np.concatenate([pair.pred.distances, pair.target.distances]), sizes))
+    if combine == "pred_to_target":
+        return statistic(pair.pred)
+    if combine == "target_to_pred":
+        return statistic(pair.target)
+    there, back = statistic(pair.pred), statistic(pair.target)
+    return max(there, back) if combine == "max" else (there + back) / 2
+
+
+def _percentile(side: Side, percentile: float, interpolation: str) -> float:
+    d, sizes = side
+    if percentile in (0, 100):
+        return float(d.min() if percentile == 0 else d.max())
+    if interpolation == "linear":
+        return float(np.percentile(d, percentile))
+    if sizes is None:
+        rank = max(math.ceil(Fraction(percentile) * d.size / 100), 1)
+        return float(np.partition(d, rank - 1)[rank - 1])
+    order = np.argsort(d, kind="stable")
+    reached = np.cumsum(sizes[order])
+    # A share that is reached exactly counts, whichever way the sum of the sizes was rounded.
+    slack = 2 * d.size * np.finfo(np.float64).eps
+    rank = int(np.searchsorted(reached, reached[-1] * (percentile / 100) * (1 - slack)))
+    return float(d[order[min(rank, d.size - 1)]])
+
+
+def _mean(side: Side) -> float:
+    d, sizes = side
+    return float(d.mean() if sizes is None else (d * sizes).sum() / sizes.sum())
+
+
+def _share_within(side: Side, tolerance: float) -> float:
+    d, sizes = side
+    within = d <= tolerance
+    if sizes is None:
+        return float(np.count_nonzero(within) / d.size)
+    return 1.0 if within.all() else float(sizes[within].sum() / sizes.sum())
+
+
+# The metrics. ---------------------------------------------------------------------------------------------------------
+
+
+def _hausdorff_formula(pair: Pair, *, percentile: float, interpolation: str, combine: str) -> float:
+    return _combined(pair, combine, lambda side: _percentile(side, percentile, interpolation))
+
+
+def _refuse_interpolation(surface: str, *, percentile: float, interpolation: str, combine: str) -> None:
+    if surface == "surfel" and interpolation == "linear" and percentile not in (0, 100):
+        raise ValueError(
+            "hausdorff_distance: interpolation must be 'attained' with surface 'surfel', whose percentiles are weighted "
+            f"by size, got 'linear' with percentile {percentile!r}"
+        )
+
+
+_hausdorff = _SurfaceMetric(
+    "hausdorff_distance",
+    "Huttenlocher, Klanderman, Rucklidge: Comparing images using the Hausdorff distance, IEEE TPAMI 1993",
+    math.inf,
+    _hausdorff_formula,
+    _refuse_interpolation,
+)
+
+
+@_hausdorff.public
+def hausdorff_distance(
+    pred: Any,
+    target: Any = None,
+    *,
+    percentile: Annotated[float, Interval(0, 100)] = 100.0,
+    interpolation: Interpolation = "linear",
+    combine: Combine = "max",
+    spacing: Annotated[SpacingValue, Spacing()] = None,
+    surface: Surface = "voxel",
+    border: Border = "background",
+    **counting: Unpack[Counting],
+) -> Any:
+    """Hausdorff distance between two surfaces, or a percentile of the distances in its place (HD95).
+
+    max(max over a of d(a, B), max over b of d(b, A)), a and b the elements of the surfaces A and B, d the Euclidean
+    distance to the nearest element. `percentile` in [0, 100] takes the place of the inner maxima: 0 is the least
+    distance, 100 the greatest. `interpolation` says what lies between two distances: "linear", as `numpy.percentile`,
+    or "attained", the smallest distance that at least the given share of the surface lies at or below. Percentiles of
+    surfels are weighted by size and can only be "attained" (0 and 100 are the same in both).
+    `combine`: "max" of the two directed values, their "mean", the percentile of both sets "pooled", or one direction,
+    "pred_to_target" or "target_to_pred". inf where one mask is empty.
+
+    Source: {citation}.
+
+    {shared}
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segloss_ref import hausdorff_distance
+    >>> pred, target = np.zeros((8, 8)), np.zeros((8, 8))
+    >>> pred[2, 1] = target[5, 5] = 1
+    >>> float(hausdorff_distance(pred, target)), float(hausdorff_distance(pred, target, spacing=(4, 1.25)))
+    (5.0, 13.0)
+    """
+    return _hausdorff(
+        pred, target, counting, percentile=percentile, interpolation=interpolation, combine=combine,
+        spacing=spacing, surface=surface, border=border,
+    )  # fmt: skip
+
+
+def _average_formula(pair: Pair, *, combine: str) -> float:
+    return _combined(pair, combine, _mean)
+
+
+_average = _SurfaceMetric(
+    "average_surface_distance",
+    "Heimann et al.: Comparison and evaluation of methods for liver segmentation from CT datasets, IEEE TMI 2009",
+    math.inf,
+    _average_formula,
+)
+
+
+@_average.public
+def average_surface_distance(
+    pred: Any,
+    target: Any = None,
+    *,
+    combine: Combine = "pooled",
+    spacing: Annotated[SpacingValue, Spacing()] = None,
+    surface: Surface = "voxel",
+    border: Border = "background",
+    **counting: Unpack[Counting],
+) -> Any:
+    """Average distance between two surfaces: the mean over elements, weighted by their sizes.
+
+    `combine`: "pooled" over the elements of both (the average symmetric surface distance, ASSD), the "mean" of the two
+    directed averages (MASD), their "max", or one of them, "pred_to_target" or "target_to_pred". inf where one mask is
+    empty.
+
+    Source: {citation} (original not read).
+
+    {shared}
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segloss_ref import average_surface_distance
+    >>> pred, target = np.array([1, 1, 1, 0]), np.array([1, 0, 0, 0])
+    >>> float(average_surface_distance(pred, target)), float(average_surface_distance(pred, target, combine="mean"))
+    (0.6666666666666666, 0.5)
+    """
+    return _average(pred, target, counting, combine=combine, spacing=spacing, surface=surface, border=border)
+
+
+def _dice_formula(pair: Pair, *, tolerance: float, combine: str) -> float:
+    return _combined(pair, combine, lambda side: _share_within(side, tolerance))
+
+
+_dice = _SurfaceMetric(
+    "surface_dice",
+    "Nikolov et al.: Clinically applicable segmentation of head and neck anatomy for radiotherapy, JMIR 2021",
+    0.0,
+    _dice_formula,
+)
+
+
+@_dice.public
+def surface_dice(
+    pred: Any,
+    target: Any = None,
+    *,
+    tolerance: Annotated[float, Interval(0)],
+    combine: Combine = "pooled",
+    spacing: Annotated[SpacingValue, Spacing()] = None,
+    surface: Surface = "voxel",
+    border: Border = "background",
+    **counting: Unpack[Counting],
+) -> Any:
+    """Surface Dice, normalised surface distance (NSD): the share of both surfaces within `tolerance` of the other.
+
+    An element at a distance of exactly `tolerance` (>= 0, in the unit of `spacing`) is within: d <= tolerance, d the
+    float64 nearest to the true distance where the spacing is dyadic.
+    `combine`: the share of both surfaces "pooled", the "mean" or "max" of the two directed shares, or one of them,
+    "pred_to_target" or "target_to_pred". 0 where one mask is empty.
+
+    Source: {citation} (original not read).
+
+    {shared}
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segloss_ref import surface_dice
+    >>> float(surface_dice(np.array([1, 1, 1, 0]), np.array([1, 0, 0, 0]), tolerance=1))
+    0.6666666666666666
+    """
+    return _dice(
+        pred, target, counting, tolerance=tolerance, combine=combine, spacing=spacing, surface=surface, border=border
+    )
