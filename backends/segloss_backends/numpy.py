@@ -42,6 +42,12 @@ class _NumPy(Backend):
     def squared_distance(self, sites: Array, axes: tuple[int, ...], spacing: tuple[float, ...]) -> Array:
         return _host.squared_distance(sites, axes, spacing)
 
+    def block(self, array: Array) -> int | None:
+        return 2**15
+
+    def store(self, out: Array, place: Any, array: Array, factor: Array) -> None:
+        np.multiply(array, factor, out=out[place])
+
     def dtypes(self) -> tuple[str, ...]:
         return ("float64", "float32", "float16")
 
