@@ -1,7 +1,8 @@
 """PyTorch, on any of its devices: native logarithms, and the closed-form gradients behind `.backward()`.
 
 One `autograd.Function` serves all losses. Its forward pass forms the finished gradient where one is wanted and keeps that
-alone; its backward pass scales it. Where a derivative of the gradient is wanted too, or the gradient cannot be scaled, the
+alone; its backward pass scales it. On the host it hands that very array over, without a copy, and a second backward pass of
+the same graph forms it once more. Where a derivative of the gradient is wanted too, or the gradient cannot be scaled, the
 backward pass forms it anew from the caller's arguments, in operations that autograd can follow.
 """
 
@@ -46,25 +47,38 @@ class _ClosedForm(torch.autograd.Function):
         ctx.mark_non_differentiable(gradient)
         ctx.set_materialize_grads(False)
         ctx.run, ctx.ready = run, wanted
-        ctx.gradient = None
+        ctx.spare = None
         if wanted and gradient.is_cpu and not _is_transformed():
-            ctx.gradient, gradient = gradient, None
+            ctx.spare, gradient = gradient, None
         ctx.save_for_backward(*arrays, gradient)
         ctx.save_for_forward(*arrays)
 
     @staticmethod
     def backward(ctx: Any, *cotangents: Any) -> Any:
-        *arrays, gradient = ctx.saved_tensors
-        cotangent = cotangents[0]
-        spare, ctx.gradient = ctx.gradient, None
-        if spare is not None and not torch.is_grad_enabled():
-            # Where there is one value only, it is most often the end of the graph, and its cotangent is 1.
-            is_end = cotangent.numel() == 1 and cotangent.item() == 1
-            by_pred = spare if is_end else spare.mul_(ctx.run.spread(torch, cotangent.to(spare.dtype), spare.shape))
-        elif gradient is not None and ctx.ready and not torch.is_grad_enabled():
-            by_pred = ctx.run.spread(torch, cotangent.to(gradient.dtype), gradient.shape) * gradient
+        pred, *constants, gradient = ctx.saved_tensors
+        cotangent, run = cotangents[0], ctx.run
+        spare, ctx.spare = ctx.spare, None
+        if cotangent is None:
+            return None, None, None, None, None, None, None
+        # What torch.autograd batches by itself counts as no transform; that such a tensor has no memory shows it.
+        batched = not torch.compiler.is_compiling() and not torch._C._has_storage(cotangent)
+        if torch.is_grad_enabled():
+            _, by_pred = run(pred, *constants, gradient=True, cotangent=cotangent)
+        elif not ctx.ready:
+            # Where gradients are enabled nothing is looked at or overwritten, and here there is none to record.
+            with torch.set_grad_enabled(batched):
+                _, by_pred = run(pred.detach(), *constants, gradient=True, cotangent=cotangent)
         else:
-            _, by_pred = ctx.run(*arrays, gradient=True, cotangent=cotangent)
+            handed_over = gradient is None and not batched
+            if gradient is None:
+                gradient = run(pred, *constants, gradient=True)[1] if spare is None else spare
+            factor = run.spread(torch, cotangent.to(gradient.dtype), gradient.shape)
+            if not handed_over:
+                by_pred = factor * gradient
+            elif factor.numel() == 1 and factor.item() == 1:  # the usual case: the loss ends the graph
+                by_pred = gradient
+            else:
+                by_pred = gradient.mul_(factor)
         return None, by_pred, None, None, None, None, None
 
 
