@@ -64,11 +64,6 @@ class Backend:
         e = xp.exp(-xp.abs(x))
         return xp.where(x >= 0, 1.0, e) / (1.0 + e)
 
-    def log_sigmoid(self, x: Array) -> Array:
-        """-log(1 + e^-x), relatively exact for x of either sign."""
-        xp = self.namespace(x)
-        return xp.where(x < 0, x, xp.zeros_like(x)) - xp.log1p(xp.exp(-xp.abs(x)))
-
     def log_softmax(self, x: Array, axis: int) -> Array:
         """x - logsumexp(x) along `axis`."""
         xp = self.namespace(x)

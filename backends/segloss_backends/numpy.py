@@ -7,7 +7,7 @@ from typing import Any
 
 import array_api_compat.numpy
 import numpy as np
-from scipy.special import expit, log_expit
+from scipy.special import expit
 
 from segloss_ref._backend import Array, Backend
 
@@ -35,9 +35,6 @@ class _NumPy(Backend):
 
     def sigmoid(self, x: Array) -> Array:
         return expit(x)
-
-    def log_sigmoid(self, x: Array) -> Array:
-        return log_expit(x)
 
     def squared_distance(self, sites: Array, axes: tuple[int, ...], spacing: tuple[float, ...]) -> Array:
         return _host.squared_distance(sites, axes, spacing)

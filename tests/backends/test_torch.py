@@ -139,6 +139,19 @@ def test_hessian(name: str, classes: bool) -> None:
     assert forward_over_reverse.abs().max() > 1e-6
 
 
+@torch_s_own
+def test_second_derivatives_at_a_logit_of_0() -> None:
+    """The sides of max(z, 0) and min(p, q) meet there, and each must get its half: pq/N = 1/8 on the diagonal."""
+    z, y = torch.zeros(2, dtype=torch.float64), torch.tensor([1.0, 0.0], dtype=torch.float64)
+
+    def value(x: Any) -> Any:
+        return ref.binary_cross_entropy(x, y, from_logits=True)
+
+    assert torch.equal(torch.func.hessian(value)(z), torch.eye(2, dtype=torch.float64) / 8)
+    _, tangent = torch.func.jvp(value, (z,), (torch.tensor([1.0, 0.5], dtype=torch.float64),))
+    assert tangent == -1 / 4 + 0.5 / 4
+
+
 @compiler
 @torch_s_own
 @forms

@@ -144,9 +144,6 @@ class _Torch(Backend):
     def sigmoid(self, x: Array) -> Array:
         return torch.sigmoid(x)
 
-    def log_sigmoid(self, x: Array) -> Array:
-        return functional.logsigmoid(x)
-
     def log_softmax(self, x: Array, axis: int) -> Array:
         return functional.log_softmax(x, dim=axis)
 
