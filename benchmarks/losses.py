@@ -2,8 +2,8 @@
 
     python benchmarks/losses.py [--json PATH] [--threads N] [--device cpu|cuda] [--repeats N]
 
-Each round times every loss once, in random order; a figure is the median over rounds of the ratio to torch's
-`binary_cross_entropy_with_logits` of the same round, so that a slow spell of the machine hits both alike.
+Each round times every loss once, in random order, and torch's own loss right before it; a figure is the median over rounds of
+the ratio of the two, so that a slow spell of the machine hits both alike.
 """
 
 from __future__ import annotations
@@ -34,15 +34,17 @@ def _own(name: str) -> Loss:
 
 
 def _seconds(loss: Loss, pred: torch.Tensor, target: torch.Tensor, calls: int) -> float:
-    """Seconds a call, over `calls` of them."""
+    """Seconds a call, over `calls` of them: processor time of a single thread on the host, which others on the machine disturb
+    least, else time on the clock."""
+    clock = time.perf_counter if pred.is_cuda or torch.get_num_threads() > 1 else time.process_time
     synchronise = torch.cuda.synchronize if pred.is_cuda else lambda: None
     leaves = [pred.detach().requires_grad_() for _ in range(calls)]
     synchronise()
-    start = time.perf_counter()
+    start = clock()
     for leaf in leaves:
         loss(leaf, target).backward()
     synchronise()
-    return (time.perf_counter() - start) / calls
+    return (clock() - start) / calls
 
 
 def _versus(
@@ -54,12 +56,11 @@ def _versus(
     for round_ in range(repeats + 3):
         names = list(losses)
         random.Random(round_).shuffle(names)
-        seconds = {name: _seconds(losses[name], pred, target, calls) for name in names}
-        if round_ < 3:  # warm-up
-            continue
-        milliseconds.append(1e3 * seconds[base])
         for name in names:
-            ratios[name].append(seconds[name] / seconds[base])
+            before, seconds = (_seconds(losses[one], pred, target, calls) for one in (base, name))
+            if round_ >= 3:  # the first ones warm up
+                milliseconds.append(1e3 * before)
+                ratios[name].append(seconds / before)
     return {
         "ms": statistics.median(milliseconds),
         **{name: statistics.median(r) for name, r in ratios.items()},
