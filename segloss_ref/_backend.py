@@ -83,7 +83,7 @@ class Backend:
         return start * (1 - share) + end * share
 
     def times_complement(self, factor: Array, x: Array) -> Array:
-        """factor (1 - sigmoid(x)), relatively exact for x of either sign. `factor` may be a Python number."""
+        """factor (1 - sigmoid(x)), relatively exact for x of either sign."""
         return factor * self.sigmoid(-x)
 
     def through_sigmoid(self, p: Array, x: Array, slope: Array) -> Array:

@@ -207,6 +207,7 @@ class Sigmoid(Probability):
 
     def __init__(self, pred: Array, backend: Backend) -> None:
         super().__init__(pred, backend)
+        self._zero: Array = None
         self._log_larger: Array = None
         self._above_0: Array = None
 
@@ -218,9 +219,17 @@ class Sigmoid(Probability):
     def _make_p(self) -> Array:
         return self.backend.sigmoid(self.pred)
 
+    @property
+    def zero(self) -> Array:
+        """0 as an array without axes."""
+        if self._zero is None:
+            self._zero = self.xp.zeros_like(self.pred[(0,) * self.pred.ndim])
+        return self._zero
+
     def cut(self, place: Place) -> Self:
         """See `Probability.cut`."""
         part = super().cut(place)
+        part._zero = self.zero
         part._log_larger, part._above_0 = (
             None if one is None else one[place] for one in (self._log_larger, self._above_0)
         )
@@ -237,12 +246,11 @@ class Sigmoid(Probability):
     def above_0(self) -> Array:
         """max(z, 0)."""
         if self._above_0 is None:
-            zero = self.xp.zeros_like(self.pred[(0,) * self.pred.ndim])
-            self._above_0 = self.xp.maximum(self.pred, zero)
+            self._above_0 = self.xp.maximum(self.pred, self.zero)
         return self._above_0
 
     def _make_q(self) -> Array:
-        return self.backend.times_complement(1.0, self.pred)
+        return self.backend.times_complement(self.zero + 1, self.pred)
 
     def _make_log_p(self) -> Array:
         return self.log_larger - (self.above_0 - self.pred)

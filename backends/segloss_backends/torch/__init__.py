@@ -25,7 +25,7 @@ from .. import _host
 
 __all__ = ["backend"]
 
-BLOCK = 2**16
+BLOCK = 2**17
 """Elements that one thread works on at a time: few enough for its cache, enough to make the calls cheap."""
 
 
@@ -167,7 +167,6 @@ class _Torch(Backend):
     def times_complement(self, factor: Array, x: Array) -> Array:
         # 1 - sigmoid(x) is the derivative of the softplus of beta -1, so that the product is one pass. From its threshold
         # on the derivative is taken as 1, which at 40 it is to the last digit of float64.
-        factor = factor if isinstance(factor, torch.Tensor) else torch.full((), factor, dtype=x.dtype, device=x.device)
         return torch.ops.aten.softplus_backward(factor, x, -1, 40)
 
     def through_sigmoid(self, p: Array, x: Array, slope: Array) -> Array:
