@@ -2,8 +2,8 @@
 
     python benchmarks/losses.py [--json PATH] [--threads N] [--device cpu|cuda] [--repeats N]
 
-Each round times every loss once, in random order; a figure is the median over rounds of the ratio to torch's
-`binary_cross_entropy_with_logits` of the same round, so that a slow spell of the machine hits both alike.
+Each round times every loss once, in random order, and torch's own loss right before it; a figure is the median over rounds of
+the ratio of the two, so that a slow spell of the machine hits both alike.
 """
 
 from __future__ import annotations
@@ -33,18 +33,22 @@ def _own(name: str) -> Loss:
     return lambda pred, target: record.function(pred, target, **keywords)
 
 
-def _seconds(loss: Loss, pred: torch.Tensor, target: torch.Tensor) -> float:
-    leaf = pred.detach().requires_grad_()
+def _seconds(loss: Loss, pred: torch.Tensor, target: torch.Tensor, calls: int) -> float:
+    """Seconds a call, over `calls` of them: processor time of a single thread on the host, which others on the machine disturb
+    least, else time on the clock."""
+    clock = time.perf_counter if pred.is_cuda or torch.get_num_threads() > 1 else time.process_time
     synchronise = torch.cuda.synchronize if pred.is_cuda else lambda: None
+    leaves = [pred.detach().requires_grad_() for _ in range(calls)]
     synchronise()
-    start = time.perf_counter()
-    loss(leaf, target).backward()
+    start = clock()
+    for leaf in leaves:
+        loss(leaf, target).backward()
     synchronise()
-    return time.perf_counter() - start
+    return (clock() - start) / calls
 
 
 def _versus(
-    losses: dict[str, Loss], base: str, pred: torch.Tensor, target: torch.Tensor, repeats: int
+    losses: dict[str, Loss], base: str, pred: torch.Tensor, target: torch.Tensor, repeats: int, calls: int = 1
 ) -> dict[str, float]:
     """Median ratio to `base` of each loss, and the median milliseconds of `base` under "ms"."""
     ratios: dict[str, list[float]] = {name: [] for name in losses}
@@ -52,12 +56,11 @@ def _versus(
     for round_ in range(repeats + 3):
         names = list(losses)
         random.Random(round_).shuffle(names)
-        seconds = {name: _seconds(losses[name], pred, target) for name in names}
-        if round_ < 3:  # warm-up
-            continue
-        milliseconds.append(1e3 * seconds[base])
         for name in names:
-            ratios[name].append(seconds[name] / seconds[base])
+            before, seconds = (_seconds(losses[one], pred, target, calls) for one in (base, name))
+            if round_ >= 3:  # the first ones warm up
+                milliseconds.append(1e3 * before)
+                ratios[name].append(seconds / before)
     return {
         "ms": statistics.median(milliseconds),
         **{name: statistics.median(r) for name, r in ratios.items()},
@@ -65,7 +68,8 @@ def _versus(
 
 
 def measure(device: str, threads: int, repeats: int) -> dict[str, dict[str, float]]:
-    """Ratios on binary logits of 4x1x512x512 and on logits of 21 classes of 4x21x128x128, both float32."""
+    """Ratios on float32 logits: binary of 4x1x512x512, small of 1x1x32x32 (what a call itself costs), 21 classes of
+    4x21x128x128."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     binary = torch.randn(4, 1, 512, 512, device=device)
@@ -78,8 +82,10 @@ def measure(device: str, threads: int, repeats: int) -> dict[str, dict[str, floa
     for name in ("binary_cross_entropy", "focal_loss", "dice_loss", "generalized_dice_loss"):
         function = ref.registry.losses[name].function
         several[name] = lambda p, t, f=function: f(p, t, from_logits=True, class_axis=1)  # type: ignore[misc]
+    corner = binary[:1, :, :32, :32].clone(), mask[:1, :, :32, :32].clone()
     return {
         "binary": _versus(losses, BASE, binary, mask, repeats),
+        "small": _versus(losses, BASE, *corner, repeats, calls=20),
         "classes": _versus(several, "torch cross_entropy", classes, labels, repeats),
     }
 
@@ -95,7 +101,7 @@ def main() -> None:
     figures = measure(options.device, options.threads, options.repeats)
     for case, ratios in figures.items():
         print(
-            f"\n{case}: base {ratios['ms']:.2f} ms, {options.threads} threads, {options.device}, torch {torch.__version__}"
+            f"\n{case}: base {ratios['ms']:.3f} ms, {options.threads} threads, {options.device}, torch {torch.__version__}"
         )
         for name, ratio in sorted(ratios.items(), key=lambda pair: pair[1]):
             aim = f"  (aim {AIMS[name]})" if case == "binary" and name in AIMS else ""

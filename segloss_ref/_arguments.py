@@ -30,7 +30,6 @@ __all__ = [
     "normal_axes",
     "normal_class_axis",
     "normal_ignore_index",
-    "one_hot",
     "region_axes",
     "shape_of_pixels",
     "wide_weight",
@@ -157,13 +156,6 @@ def wide_weight(
         raise ValueError(f"{owner}: weight must broadcast to the pixels {pixels}, got shape {given}")
     full = xp.broadcast_to(xp.astype(weight, dtype), pixels)
     return full if class_axis is None else xp.expand_dims(full, axis=class_axis)
-
-
-def one_hot(backend: Backend, xp: Any, labels: Array, classes: int, axis: int) -> Array:
-    """Where each class is: `labels`, of size 1 along `axis`, spread along it. No class holds a label out of range."""
-    integer = backend.wide(xp)[1]
-    row = xp.arange(classes, dtype=integer, device=backend.device(labels))
-    return xp.astype(labels, integer) == xp.reshape(row, tuple(-1 if one == axis else 1 for one in range(labels.ndim)))
 
 
 def is_not(backend: Backend, xp: Any, labels: Array, label: int) -> Array:

@@ -65,11 +65,6 @@ class Backend:
         e = xp.exp(-xp.abs(x))
         return xp.where(x >= 0, 1.0, e) / (1.0 + e)
 
-    def log_sigmoid(self, x: Array) -> Array:
-        """-log(1 + e^-x), relatively exact for x of either sign."""
-        xp = self.namespace(x)
-        return xp.where(x < 0, x, xp.zeros_like(x)) - xp.log1p(xp.exp(-xp.abs(x)))
-
     def log_softmax(self, x: Array, axis: int) -> Array:
         """x - logsumexp(x) along `axis`."""
         xp = self.namespace(x)
@@ -80,17 +75,37 @@ class Backend:
         """A NumPy array as an array of the library of `like`, on its device."""
         return self.namespace(like).asarray(array, device=self.device(like))
 
+    def one_hot(self, labels: Array, classes: int, axis: int, dtype: Any) -> Array:
+        """`labels`, of size 1 along `axis`, spread along it: 1 at the label's class. No class holds a label out of range."""
+        xp = self.namespace(labels)
+        integer = self.wide(xp)[1]
+        row = xp.arange(classes, dtype=integer, device=self.device(labels))
+        row = xp.reshape(row, tuple(-1 if one == axis else 1 for one in range(labels.ndim)))
+        return xp.astype(xp.astype(labels, integer) == row, dtype, copy=False)
+
     def blend(self, start: Array, end: Array, share: Array) -> Array:
         """start (1 - share) + end share: `start` and `end` themselves where the share is 0 and 1."""
         return start * (1 - share) + end * share
 
-    def product(self, a: Array, b: Array, c: Array) -> Array:
-        """a b c."""
-        return a * b * c
+    def times_complement(self, factor: Array, x: Array) -> Array:
+        """factor (1 - sigmoid(x)), relatively exact for x of either sign."""
+        return factor * self.sigmoid(-x)
 
-    def sum_of_products(self, a: Array, b: Array, axes: tuple[int, ...]) -> Array:
-        """The sum of a b over `axes`, which keep size 1."""
-        return self.namespace(a).sum(a * b, axis=axes, keepdims=True)
+    def through_sigmoid(self, p: Array, x: Array, slope: Array) -> Array:
+        """p (1 - p) slope, a derivative by p = sigmoid(x) carried back to x; `slope` may be overwritten."""
+        return p * self.times_complement(slope, x)
+
+    def block(self, array: Array) -> int | None:
+        """How many elements of an array like this one to work on at a time; None: all of them at once.
+
+        Temporary arrays of a few hundred kilobytes are used again, where large ones are mapped and paged in anew, which
+        costs more than the arithmetic on them. Given only where arrays can be written to and `store` works.
+        """
+        return None
+
+    def store(self, out: Array, place: Any, array: Array, factor: Array) -> None:
+        """out[place] = array * factor."""
+        out[place] = array * factor
 
     def squared_distance(self, sites: Array, axes: tuple[int, ...], spacing: tuple[float, ...]) -> Array:
         """The squared distance of every position to the nearest True one of `sites` along `axes`; inf where there is none.

@@ -218,12 +218,12 @@ def read_masks(
     def decide(mask: Array, is_map: bool, competing: bool) -> Array:
         if is_map:
             mask = xp.expand_dims(mask, axis=class_axis)
-            return arguments.one_hot(backend, xp, mask, int(classes or 0), int(class_axis or 0))
+            return backend.one_hot(mask, int(classes or 0), int(class_axis or 0), xp.bool)
         if not arguments.is_real(xp, mask):
             return mask if mask.dtype == xp.bool else mask != 0
         if competing:
             winner = xp.argmax(mask, axis=class_axis, keepdims=True)
-            return arguments.one_hot(backend, xp, winner, int(classes or 0), int(class_axis or 0))
+            return backend.one_hot(winner, int(classes or 0), int(class_axis or 0), xp.bool)
         return mask > setting.threshold
 
     p = decide(pred, pred_is_map, competing=class_axis is not None)

@@ -196,7 +196,7 @@ class Call:
         """(value, gradient by `pred` of the sum of the values times `cotangent`); no gradient (None) unless asked."""
         backend = arguments.library_of(self.kernel.name, pred)
         xp = backend.namespace(pred)
-        region = self._region(backend, xp, pred, target, weight, class_weight)
+        region = self._region(backend, xp, pred, target, weight, class_weight, gradient)
         own = (
             self.own
             if field is None
@@ -223,7 +223,7 @@ class Call:
         slope = term.slope(per_region)
         if region.weight is not None and not term.weighted:
             slope = slope.scaled(region.weight)
-        total = region.prob.pull(slope)
+        total = region.pull(slope)
         return result, xp.zeros_like(pred) if total is None else xp.astype(total, pred.dtype, copy=False)
 
     def spread(self, xp: Any, cotangent: Array, shape: tuple[int, ...]) -> Array:
@@ -241,7 +241,7 @@ class Call:
         return axes if class_axis is None or self.kernel.per_class else (*axes, class_axis)
 
     def _region(
-        self, backend: Backend, xp: Any, pred: Array, target: Array, weight: Array, class_weight: Array
+        self, backend: Backend, xp: Any, pred: Array, target: Array, weight: Array, class_weight: Array, wanted: bool
     ) -> Region:
         """The arguments in normal form: wide dtype, one-hot target, weights with the ignored pixels at 0."""
         name = self.kernel.name
@@ -295,7 +295,7 @@ class Call:
             labels = xp.expand_dims(target, axis=class_axis)
             if checked:
                 arguments.check_labels_values(name, "target", xp, labels, cast(int, classes), weight)
-            y = xp.astype(arguments.one_hot(backend, xp, labels, cast(int, classes), cast(int, class_axis)), dtype)
+            y = backend.one_hot(labels, cast(int, classes), cast(int, class_axis), dtype)
         else:
             y = xp.astype(target, dtype, copy=False)
             if checked:
@@ -330,6 +330,7 @@ class Call:
             class_axis=class_axis,
             pixels=_size(tuple(shape[one] for one in axes)),
             image=image,
+            wanted=wanted,
         )
 
     def _image(self, backend: Backend, xp: Any, pred: Array, y: Array, kept: Array, class_axis: int | None) -> Image:

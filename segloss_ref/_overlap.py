@@ -12,7 +12,7 @@ from ._probability import Slope
 from ._region import Region, Term
 from .domains import smooth_pair
 
-__all__ = ["Overlap", "overlap", "raised", "squared_overlap"]
+__all__ = ["Overlap", "affine", "overlap", "raised", "squared_overlap"]
 
 
 class Overlap(NamedTuple):
@@ -29,28 +29,37 @@ def overlap(
     fp_weight: Any,
     fn_weight: Any,
     smooth: float | tuple[float, float],
+    *,
     pool: bool = False,
+    relative: bool = False,
 ) -> Overlap:
     """a = hits TP + s_n, d = fp_weight FP + fn_weight FN + s_d - s_n; with `pool` both are summed over the classes.
 
-    TP = sum py, FP = sum p(1-y), FN = sum qy.
+    TP = sum py, FP = sum p(1-y), FN = sum qy. The latter two are formed as sum p - TP and sum y - TP, good to a few
+    roundoffs of the sizes of the masks and so of a loss whose largest value is 1; a function that magnifies a loss near 0,
+    as a power below 1 does, needs all their digits (`relative`), which takes one pass more for each.
     """
     above, below = smooth_pair(smooth)
-    p, q, y = r.prob.p, r.prob.q, r.y
-    agreement = hits * r.sum_of_products(p, y)
-    disagreement = fp_weight * r.sum_of_products(p, 1 - y) + fn_weight * r.sum_of_products(q, y)
+    p, y = r.prob.p, r.y
+    hit = r.sum(p * y)
+    if relative:
+        false, missed = r.sum(p * (1 - y)), r.sum(r.prob.times_q(y))
+    else:
+        false, missed = r.sum(p) - hit, r.sum(y) - hit
+    agreement = hits * hit
+    disagreement = fp_weight * false + fn_weight * missed
     if pool:
         agreement = r.xp.sum(agreement, axis=r.class_axis, keepdims=True)
         disagreement = r.xp.sum(disagreement, axis=r.class_axis, keepdims=True)
     agreement, disagreement = agreement + above, disagreement + (below - above)
-    total = agreement + disagreement
+    total = r.divisor(agreement + disagreement)
 
     def slope(factor: Any) -> Slope:
-        by_d = factor * r.ratio(r.ratio(agreement, total), total)
-        by_a = factor * r.ratio(r.ratio(disagreement, total), total)
-        return Slope(p=r.prob.backend.blend(by_d * fp_weight, -(by_d * fn_weight + by_a * hits), y))
+        share = factor / total
+        by_d, by_a = share * (agreement / total), share * (disagreement / total)
+        return affine(r, by_d * fp_weight, -(by_d * fn_weight + by_a * hits))
 
-    return Overlap(Term(r.ratio(disagreement, total), slope), agreement, disagreement)
+    return Overlap(Term(disagreement / total, slope), agreement, disagreement)
 
 
 def squared_overlap(r: Region, hits: float, smooth: float | tuple[float, float]) -> Term:
@@ -59,14 +68,19 @@ def squared_overlap(r: Region, hits: float, smooth: float | tuple[float, float])
     p, q, y = r.prob.p, r.prob.q, r.y
     error = r.prob.backend.blend(p, -q, y)
     agreement, disagreement = hits * r.sum(p * y) + above, r.sum(error * error) + (below - above)
-    total = agreement + disagreement
+    total = r.divisor(agreement + disagreement)
 
     def slope(factor: Any) -> Slope:
-        by_d = factor * r.ratio(r.ratio(agreement, total), total)
-        by_a = factor * r.ratio(r.ratio(disagreement, total), total)
+        share = factor / total
+        by_d, by_a = share * (agreement / total), share * (disagreement / total)
         return Slope(p=2 * by_d * error - (hits * by_a) * y)
 
-    return Term(r.ratio(disagreement, total), slope)
+    return Term(disagreement / total, slope)
+
+
+def affine(r: Region, outside: Any, inside: Any) -> Slope:
+    """The slope by p that is `outside` where y is 0, `inside` where it is 1, and straight between."""
+    return Slope(p=r.prob.backend.blend(outside, inside, r.y))
 
 
 def raised(xp: Any, x: Any, exponent: float) -> tuple[Any, Any]:

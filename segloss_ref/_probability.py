@@ -7,19 +7,25 @@ the caller gave. Nothing is clipped, and q is never formed as 1 - p where logits
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from ._backend import Array, Backend
 
-__all__ = ["Given", "Probability", "Sigmoid", "Slope", "Softmax"]
+__all__ = ["Given", "Place", "Probability", "Sigmoid", "Slope", "Softmax", "cut", "times"]
+
+
+Place = tuple[slice, ...]
+"""Where a block of pixels lies in an array."""
 
 
 @dataclass(frozen=True)
 class Slope:
     """Derivative of a value by p, log p and log q, each held as a variable of its own, and by `pred` itself.
 
-    None stands for 0. `pred` holds what has been carried back to the caller's argument already.
+    None stands for 0. `pred` holds what has been carried back to the caller's argument already. The arrays are the slope's
+    own: whoever consumes it may overwrite them.
     """
 
     p: Array = None
@@ -44,6 +50,18 @@ class Slope:
             _times(self.pred, factor),
         )
 
+    def cut(self, place: Place) -> Slope:
+        """The part of it that belongs to `place`."""
+        return Slope(*(None if one is None else cut(one, place) for one in (self.p, self.log_p, self.log_q, self.pred)))
+
+
+def cut(x: Array, place: Place) -> Array:
+    """What of `x` belongs to `place`: all of it along an axis of size 1, and a number as it is."""
+    shape = getattr(x, "shape", ())
+    if all(n == 1 for n in shape):
+        return x
+    return x[tuple(slice(None) if n == 1 else one for n, one in zip(shape, place, strict=True))]
+
 
 def _add(a: Array, b: Array) -> Array:
     return a if b is None else b if a is None else a + b
@@ -51,6 +69,11 @@ def _add(a: Array, b: Array) -> Array:
 
 def _times(a: Array, factor: Array) -> Array:
     return None if a is None else a * factor
+
+
+def times(factor: Array, x: Array) -> Array:
+    """factor * x; `x` itself for a factor of 1 that is no array."""
+    return x if isinstance(factor, int | float) and factor == 1 else factor * x
 
 
 class Probability:
@@ -113,6 +136,19 @@ class Probability:
     def _make_log_q(self) -> Array:
         raise NotImplementedError
 
+    def cut(self, place: Place) -> Self:
+        """The part of it that lies at `place`."""
+        part = copy(self)
+        part.pred = self.pred[place]
+        part._p, part._q, part._log_p, part._log_q = (
+            None if one is None else one[place] for one in (self._p, self._q, self._log_p, self._log_q)
+        )
+        return part
+
+    def times_q(self, factor: Array) -> Array:
+        """factor * q."""
+        return factor * self.q
+
     def times_log(self, factor: Array, log: Array) -> Array:
         """factor * log, where a factor of exactly 0 wins over an infinite logarithm."""
         return factor * log
@@ -169,6 +205,12 @@ class Given(Probability):
 class Sigmoid(Probability):
     """`pred` holds logits z of yes/no questions."""
 
+    def __init__(self, pred: Array, backend: Backend) -> None:
+        super().__init__(pred, backend)
+        self._zero: Array = None
+        self._log_larger: Array = None
+        self._above_0: Array = None
+
     @property
     def foreground(self) -> Array:
         """Where z > 0, which is where p > 1/2 before any rounding."""
@@ -177,24 +219,58 @@ class Sigmoid(Probability):
     def _make_p(self) -> Array:
         return self.backend.sigmoid(self.pred)
 
+    @property
+    def zero(self) -> Array:
+        """0 as an array without axes."""
+        if self._zero is None:
+            self._zero = self.xp.zeros_like(self.pred[(0,) * self.pred.ndim])
+        return self._zero
+
+    def cut(self, place: Place) -> Self:
+        """See `Probability.cut`."""
+        part = super().cut(place)
+        part._zero = self.zero
+        part._log_larger, part._above_0 = (
+            None if one is None else one[place] for one in (self._log_larger, self._above_0)
+        )
+        return part
+
+    @property
+    def log_larger(self) -> Array:
+        """The logarithm of the larger of p and q, -log(1 + e^-|z|)."""
+        if self._log_larger is None:
+            self._log_larger = self.xp.log1p(-self.xp.minimum(self.p, self.q))
+        return self._log_larger
+
+    @property
+    def above_0(self) -> Array:
+        """max(z, 0)."""
+        if self._above_0 is None:
+            self._above_0 = self.xp.maximum(self.pred, self.zero)
+        return self._above_0
+
     def _make_q(self) -> Array:
-        return self.backend.sigmoid(-self.pred)
+        return self.backend.times_complement(self.zero + 1, self.pred)
 
     def _make_log_p(self) -> Array:
-        return self.backend.log_sigmoid(self.pred)
+        return self.log_larger - (self.above_0 - self.pred)
 
     def _make_log_q(self) -> Array:
-        return self.backend.log_sigmoid(-self.pred)
+        return self.log_larger - self.above_0
+
+    def times_q(self, factor: Array) -> Array:
+        """See `Probability.times_q`."""
+        return self.backend.times_complement(factor, self.pred) if self._q is None else factor * self._q
 
     def pull(self, slope: Slope) -> Array:
         """d/dz: dp = pq dz, dlog p = q dz, dlog q = -p dz."""
         total = slope.pred
         if slope.p is not None:
-            total = _add(total, self.backend.product(self.p, self.q, slope.p))
+            total = _add(total, self.backend.through_sigmoid(self.p, self.pred, slope.p))
         if slope.log_p is not None:
-            total = _add(total, self.q * slope.log_p)
+            total = _add(total, self.times_q(slope.log_p))
         if slope.log_q is not None:
-            total = _add(total, -self.p * slope.log_q)
+            total = -self.p * slope.log_q if total is None else total - self.p * slope.log_q
         return total
 
     def binary_cross_entropy(self, y: Array) -> tuple[Array, Callable[[], Slope]]:
@@ -203,9 +279,8 @@ class Sigmoid(Probability):
         Neither cancels, so a confident right answer keeps its gradient; and it takes one logarithm where the sum of y log p
         and (1-y) log q takes two.
         """
-        half, blend = self.pred / 2, self.backend.blend  # halved first: twice the largest number of a dtype is infinite
-        size = self.xp.abs(half)
-        loss = blend(size + half, size - half, y) - self.backend.log_sigmoid(2 * size)
+        above, blend = self.above_0, self.backend.blend
+        loss = blend(above, above - self.pred, y) - self.log_larger
         return loss, lambda: Slope(pred=blend(self.p, -self.q, y))
 
 
@@ -218,6 +293,14 @@ class Softmax(Probability):
         self._rough: Array = None
         self._top: Array = None
         self._lost: Array = None
+
+    def cut(self, place: Place) -> Self:
+        """See `Probability.cut`."""
+        part = super().cut(place)
+        part._rough, part._top, part._lost = (
+            None if one is None else cut(one, place) for one in (self._rough, self._top, self._lost)
+        )
+        return part
 
     def _sum(self, x: Array) -> Array:
         return self.xp.sum(x, axis=self.axis, keepdims=True)

@@ -6,14 +6,19 @@ pass through outer functions, so that a compound loss reads as its formula and i
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ._backend import Array
-from ._probability import Probability, Slope
+from ._probability import Place, Probability, Slope, cut, times
 
-__all__ = ["Image", "Region", "Term"]
+__all__ = ["Image", "PixelLoss", "Region", "Term"]
+
+PixelLoss = tuple[Array, Callable[[], Slope]]
+"""The loss of each pixel, and its slope on demand."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,8 @@ class Region:
     """The number of pixels of a region."""
     image: Image
     """Prediction and target of the whole image, the pixels of weight 0 among them."""
+    wanted: bool = False
+    """The gradient is wanted, not the value alone."""
 
     def sum(self, x: Array) -> Array:
         """Weighted sum over each region, for every class."""
@@ -79,16 +86,14 @@ class Region:
             return self.pixels
         return self.xp.sum(self.weight, axis=self.axes, keepdims=True)
 
-    def sum_of_products(self, a: Array, b: Array) -> Array:
-        """Weighted sum of a b over each region, for every class."""
-        if self.weight is None:
-            return self.prob.backend.sum_of_products(a, b, self.axes)
-        return self.sum(a * b)
-
     def ratio(self, numerator: Array, denominator: Array) -> Array:
         """numerator/denominator, 0 where both are 0."""
         empty = (denominator == 0) & (numerator == 0)
         return numerator / self.xp.where(empty, 1.0, denominator)
+
+    def divisor(self, total: Array) -> Array:
+        """`total`, and 1 in place of a 0 that only 0 is divided by."""
+        return self.xp.where(total == 0, 1.0, total)
 
     def present(self, size: Array) -> Array:
         """1 where `size` is above 0, else 0."""
@@ -121,6 +126,58 @@ class Region:
         counted = x if self.weight is None else self.xp.where(self.weight == 0, 0.0, x)
         return self.xp.max(counted, axis=self.axes, keepdims=True)
 
+    def pull(self, slope: Slope) -> Array:
+        """The derivative by `pred`, where the classes' many temporary arrays are worth it block by block."""
+        carried = slope.p is None and slope.log_p is None and slope.log_q is None
+        places = [] if carried or self.class_axis is None else self._places()
+        if not places:
+            return self.prob.pull(slope)
+        gradient = self.xp.empty_like(self.prob.pred)
+        for place in places:
+            self.prob.backend.store(gradient, place, self.prob.cut(place).pull(slope.cut(place)), 1)
+        return gradient
+
+    def _places(self) -> list[Place]:
+        """The blocks that the library likes to work on; none where it has no such wish or one is enough."""
+        pred = self.prob.pred
+        block = self.prob.backend.block(pred)
+        places = [] if block is None else blocks(tuple(pred.shape), block, self.class_axis)
+        return places if len(places) > 1 else []
+
+    def _cut(self, place: Place) -> Region:
+        prob, y = self.prob.cut(place), self.y[place]
+        weight, class_weight = cut(self.weight, place), cut(self.class_weight, place)
+        return replace(self, prob=prob, y=y, weight=weight, class_weight=class_weight)
+
+    def mean_of(self, formula: Callable[..., PixelLoss], *numbers: Array) -> Term:
+        """The weighted mean of the pixel-wise loss that ``formula(region, *numbers)`` gives, formed part by part.
+
+        `numbers` are what the formula takes besides pixels: Python numbers, or arrays of one number a region or class. A
+        part's loss and gradient are formed together, so that its logarithms need not be kept.
+        """
+        places = self._places()
+        if not places:
+            return self.mean(*formula(self, *numbers))
+        xp, pred, store = self.xp, self.prob.pred, self.prob.backend.store
+        gradient = xp.empty_like(pred) if self.wanted else None
+        share = self.per_pixel(1.0)
+        total = self._zeros()
+        for place in places:
+            part = self._cut(place)
+            loss, slope = formula(part, *(cut(number, place) for number in numbers))
+            if self.class_axis is not None:
+                loss = xp.sum(loss, axis=self.class_axis, keepdims=True)
+            _add_at(total, place, part.sum(loss))
+            if gradient is not None:
+                store(gradient, place, part.prob.pull(slope()), cut(share, place))
+        return Term(self.per_pixel(total), lambda factor: Slope(pred=times(factor, gradient)))
+
+    def _zeros(self) -> Array:
+        """A 0 for every region."""
+        pred, summed = self.prob.pred, (*self.axes, self.class_axis)
+        shape = tuple(1 if axis in summed else n for axis, n in enumerate(pred.shape))
+        return self.xp.zeros(shape, dtype=pred.dtype, device=self.prob.backend.device(pred))
+
     def part(self, share: float, term: Term) -> Term:
         """share * term; a share of exactly 0 leaves out even an infinite term."""
         if share == 0:
@@ -134,3 +191,22 @@ class Region:
         classes = self.y.shape[self.class_axis]
         value = self.xp.sum(term.value, axis=self.class_axis, keepdims=True) / classes
         return Term(value, lambda factor: term.slope(factor / classes))
+
+
+def blocks(shape: tuple[int, ...], block: int, whole: int | None) -> list[Place]:
+    """Places that cover an array of `shape`, of about `block` elements each and with all of the axis `whole`."""
+    steps = list(shape)
+    for axis in range(len(shape)):
+        if axis != whole and math.prod(steps) > block:
+            steps[axis] = max(1, block * steps[axis] // math.prod(steps))
+    return list(
+        itertools.product(
+            *([slice(start, start + step) for start in range(0, n, step)] for n, step in zip(shape, steps, strict=True))
+        )
+    )
+
+
+def _add_at(total: Array, place: Place, x: Array) -> None:
+    """Add to what of `total` belongs to `place`."""
+    part = cut(total, place)
+    part += x

@@ -7,9 +7,9 @@ from typing import Annotated, Any, TypeVar, Unpack
 
 from ._engine import Common, Kernel
 from ._filters import gaussian_statistics
-from ._overlap import overlap, raised
-from ._probability import Slope
-from ._region import Region, Term
+from ._overlap import affine, overlap, raised
+from ._probability import Slope, times
+from ._region import PixelLoss, Region, Term
 from .distribution import categorical_cross_entropy, two_sided_cross_entropy
 from .domains import Interval, LabelWeights, OddInteger, Smooth, smooth_pair
 
@@ -20,13 +20,13 @@ SmoothValue = float | tuple[float, float]
 
 
 def _combo_loss(r: Region, *, alpha: float, beta: float | None, smooth: SmoothValue) -> Term:
-    if r.class_axis is None:
-        positive = 0.5 if beta is None else beta
-        cross = two_sided_cross_entropy(r, positive, 1 - positive)
-    else:
-        cross = categorical_cross_entropy(r)
     loss = overlap(r, 2, 1, 1, smooth).loss
     coefficient = r.class_mean(loss.through(1 - loss.value, -1.0))
+    if r.class_axis is None:
+        positive = 0.5 if beta is None else beta
+        cross = r.mean_of(two_sided_cross_entropy, positive, 1 - positive)
+    else:
+        cross = r.mean_of(categorical_cross_entropy)
     return r.part(alpha, cross) + r.part(alpha - 1, coefficient)
 
 
@@ -37,7 +37,7 @@ def _log_dice(r: Region, smooth: SmoothValue) -> Term:
     it is summed in log space.
     """
     xp, y = r.xp, r.y
-    dice = overlap(r, 2, 1, 1, smooth)
+    dice = overlap(r, 2, 1, 1, smooth, relative=True)
     total = dice.agreement + dice.disagreement
     total = xp.where(total == 0, xp.inf, total)
     in_log_space = smooth_pair(smooth)[0] == 0 and r.prob.finite_logs
@@ -51,12 +51,12 @@ def _log_dice(r: Region, smooth: SmoothValue) -> Term:
 
     def slope(factor: Any) -> Slope:
         factor = xp.where(value == xp.inf, 0.0, factor)
-        by_total = xp.zeros_like(y) + factor / total
         if in_log_space:
             floor = xp.where(log_agreement == -xp.inf, 0.0, log_agreement)
             share = xp.exp(xp.where(y == 0, -xp.inf, r.prob.log_p - floor))
-            return Slope(p=by_total, log_p=-2 * factor * y * share)
-        return Slope(p=by_total - 2 * factor * y / xp.where(dice.agreement == 0, xp.inf, dice.agreement))
+            return Slope(p=xp.zeros_like(y) + factor / total, log_p=-2 * factor * y * share)
+        by_hit = 2 * factor / xp.where(dice.agreement == 0, xp.inf, dice.agreement)
+        return affine(r, factor / total, factor / total - by_hit)
 
     return Term(value, slope)
 
@@ -82,32 +82,38 @@ def _exponential_logarithmic_loss(
     label_weights: Sequence[float] | None,
     smooth: SmoothValue,
 ) -> Term:
-    xp, y, m = r.xp, r.y, r.prob
+    xp, y = r.xp, r.y
     log_dice = _log_dice(r, smooth)
     dice = r.class_mean(log_dice.through(*raised(xp, log_dice.value, dice_gamma)))
 
     def rarity(label: Any, which: int) -> Any:
         if label_weights is not None:
-            return _label_weight(r, label_weights, which) * label
+            return _label_weight(r, label_weights, which)
         size = r.sum(label)
-        return r.present(size) * (r.count / xp.where(size > 0, size, 1.0)) ** 0.5 * label
+        return r.present(size) * (r.count / xp.where(size > 0, size, 1.0)) ** 0.5
+
+    background = None if r.class_axis is not None else rarity(1 - y, 0)
+    cross = r.mean_of(_powered_cross_entropy, cross_gamma, rarity(y, 1), background)
+    return r.part(dice_weight, dice) + r.part(cross_weight, cross)
+
+
+def _powered_cross_entropy(r: Region, gamma: float, foreground: Any, background: Any) -> PixelLoss:
+    """foreground y (-ln p)^gamma + background (1-y) (-ln q)^gamma of each pixel; without a background, the first term."""
+    m = r.prob
 
     def weighed(weight: Any, power: Any) -> Any:
         """weight * power, 0 where the weight is; a power above 1 of a finite logarithm may be infinite."""
-        return m.times_log(weight, power) if cross_gamma <= 1 else weight * xp.where(weight == 0, 0.0, power)
+        return m.times_log(weight, power) if gamma <= 1 else weight * r.xp.where(weight == 0, 0.0, power)
 
-    w1 = r.class_weight * rarity(y, 1)
-    hit, hit_slope = raised(xp, -m.log_p, cross_gamma)
-    if r.class_axis is None:
-        w0 = rarity(1 - y, 0)
-        miss, miss_slope = raised(xp, -m.log_q, cross_gamma)
-        cross = r.mean(
-            weighed(w1, hit) + weighed(w0, miss),
-            lambda: Slope(log_p=-weighed(w1, hit_slope), log_q=-weighed(w0, miss_slope)),
-        )
-    else:
-        cross = r.mean(weighed(w1, hit), lambda: m.steep_in_log_p(-weighed(w1, hit_slope)))
-    return r.part(dice_weight, dice) + r.part(cross_weight, cross)
+    w1 = times(r.class_weight, foreground * r.y)
+    hit, hit_slope = raised(r.xp, -m.log_p, gamma)
+    if background is None:
+        return weighed(w1, hit), lambda: m.steep_in_log_p(-weighed(w1, hit_slope))
+    w0 = background * (1 - r.y)
+    miss, miss_slope = raised(r.xp, -m.log_q, gamma)
+    return weighed(w1, hit) + weighed(w0, miss), lambda: Slope(
+        log_p=-weighed(w1, hit_slope), log_q=-weighed(w0, miss_slope)
+    )
 
 
 def _structural_similarity_loss(r: Region, *, window: int, sigma: float, c4: float, beta: float) -> Term:

@@ -9,8 +9,8 @@ from typing import Annotated, Any, TypeVar, Unpack
 
 from ._engine import Common, Kernel
 from ._geometry import SpacingValue, boundary_distance, steps, target_mask
-from ._probability import Slope
-from ._region import Region, Term
+from ._probability import Slope, times
+from ._region import PixelLoss, Region, Term
 from .domains import Field, Interval, Spacing
 
 __all__ = [
@@ -24,43 +24,68 @@ __all__ = [
 A = TypeVar("A")
 
 
-def categorical_cross_entropy(r: Region, factor: Any = 1.0) -> Term:
-    """-(sum over c) factor_c y_c log p_c, averaged over the pixels."""
-    y = factor * r.class_weight * r.y
-    return r.mean(-r.prob.times_log(y, r.prob.log_p), lambda: Slope(log_p=-y))
+def categorical_cross_entropy(r: Region, factor: Any = 1.0) -> PixelLoss:
+    """-(sum over c) factor_c y_c log p_c of each pixel."""
+    y = -times(factor, times(r.class_weight, r.y))
+    return r.prob.times_log(y, r.prob.log_p), lambda: Slope(log_p=y)
 
 
-def two_sided_cross_entropy(r: Region, positive: Any, negative: Any) -> Term:
-    """-[positive y log p + negative (1-y) log q], averaged over the pixels."""
-    m, y1, y0 = r.prob, positive * r.y, negative * (1 - r.y)
-    loss = -(m.times_log(y1, m.log_p) + m.times_log(y0, m.log_q))
-    return r.mean(loss, lambda: Slope(log_p=-y1, log_q=-y0))
+def two_sided_cross_entropy(r: Region, positive: Any, negative: Any) -> PixelLoss:
+    """-[positive y log p + negative (1-y) log q] of each pixel."""
+    m, y1, y0 = r.prob, -positive * r.y, negative * (r.y - 1)
+    return m.times_log(y1, m.log_p) + m.times_log(y0, m.log_q), lambda: Slope(log_p=y1, log_q=y0)
+
+
+def _cross_entropy(r: Region) -> PixelLoss:
+    return r.prob.binary_cross_entropy(r.y) if r.class_axis is None else categorical_cross_entropy(r)
 
 
 def _binary_cross_entropy(r: Region) -> Term:
-    if r.class_axis is not None:
-        return categorical_cross_entropy(r)
-    return r.mean(*r.prob.binary_cross_entropy(r.y))
+    return r.mean_of(_cross_entropy)
 
 
 def _weighted_cross_entropy(r: Region, *, beta: float) -> Term:
-    return two_sided_cross_entropy(r, beta, 1.0)
+    return r.mean_of(two_sided_cross_entropy, beta, 1.0)
 
 
 def _balanced_cross_entropy(r: Region, *, beta: float | None) -> Term:
     share = r.per_pixel(r.sum(r.y)) if beta is None else 1 - beta
     rest = r.per_pixel(r.sum(1 - r.y)) if beta is None else beta
     if r.class_axis is not None:
-        return categorical_cross_entropy(r, rest)
-    return two_sided_cross_entropy(r, rest, share)
+        return r.mean_of(categorical_cross_entropy, rest)
+    return r.mean_of(two_sided_cross_entropy, rest, share)
+
+
+def _focal_pixels(r: Region, alpha: float | None, gamma: float) -> PixelLoss:
+    xp, m = r.xp, r.prob
+
+    def fading(log: Any) -> Any:
+        """-gamma * log, held where it would overflow: the probability that it is going to be multiplied with is 0 there."""
+        return -gamma * (log if gamma <= 2 else xp.clip(log, min=-(xp.finfo(log.dtype).max ** 0.5)))
+
+    hit = times(1 if alpha is None else alpha, times(r.class_weight, r.y)) * m.q**gamma
+    hit_log = m.times_log(hit, m.log_p)
+    if r.class_axis is not None:
+        return -hit_log, lambda: Slope(log_p=-hit, log_q=fading(hit_log))
+    miss = times(1 if alpha is None else 1 - alpha, 1 - r.y) * m.p**gamma
+    miss_log = m.times_log(miss, m.log_q)
+    return -(hit_log + miss_log), lambda: Slope(log_p=fading(miss_log) - hit, log_q=fading(hit_log) - miss)
+
+
+def _focal_loss(r: Region, *, alpha: float | None, gamma: float) -> Term:
+    return r.mean_of(_focal_pixels, alpha, gamma)
 
 
 def _distance_map_loss(r: Region, *, phi: Any, spacing: SpacingValue) -> Term:
     factor = 1 + (_closeness(r, spacing) if phi is None else phi)
+    return r.mean_of(_mapped_cross_entropy, factor)
+
+
+def _mapped_cross_entropy(r: Region, factor: Any) -> PixelLoss:
     if r.class_axis is not None:
         return categorical_cross_entropy(r, factor)
     cross, slope = r.prob.binary_cross_entropy(r.y)
-    return r.mean(r.prob.times_log(factor, cross), lambda: slope().scaled(factor))
+    return r.prob.times_log(factor, cross), lambda: slope().scaled(factor)
 
 
 def _closeness(r: Region, spacing: SpacingValue) -> Any:
@@ -68,25 +93,6 @@ def _closeness(r: Region, spacing: SpacingValue) -> Any:
     d = boundary_distance(r, target_mask(r), steps("distance_map_loss", spacing, r.axes))
     largest = r.largest(d)
     return r.xp.where(largest == 0, 0.0, 1 - r.ratio(d, largest))
-
-
-def _focal_loss(r: Region, *, alpha: float | None, gamma: float) -> Term:
-    xp, m = r.xp, r.prob
-
-    def fading(log: Any) -> Any:
-        """gamma * log, held where it would overflow: the probability that it is going to be multiplied with is 0 there."""
-        return gamma * xp.clip(log, min=-(xp.finfo(log.dtype).max ** 0.5))
-
-    hit = (1 if alpha is None else alpha) * r.class_weight * r.y * m.q**gamma
-    hit_log = m.times_log(hit, m.log_p)
-    if r.class_axis is not None:
-        return r.mean(-hit_log, lambda: Slope(log_p=-hit, log_q=-fading(hit_log)))
-    miss = (1 if alpha is None else 1 - alpha) * (1 - r.y) * m.p**gamma
-    miss_log = m.times_log(miss, m.log_q)
-    return r.mean(
-        -(hit_log + miss_log),
-        lambda: Slope(log_p=-(hit + fading(miss_log)), log_q=-(miss + fading(hit_log))),
-    )
 
 
 _bce = Kernel(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, TypeVar, Unpack
 
 from ._engine import Classes, Common, Kernel
-from ._overlap import overlap, raised, squared_overlap
+from ._overlap import affine, overlap, raised, squared_overlap
 from ._probability import Slope
 from ._region import Region, Term
 from .domains import Choice, Flag, Interval, Smooth
@@ -29,7 +29,7 @@ def _dice_loss(r: Region, *, smooth: SmoothValue, squared: bool) -> Term:
 
 
 def _log_cosh_dice_loss(r: Region, *, smooth: SmoothValue, squared: bool) -> Term:
-    dice = _dice_loss(r, smooth=smooth, squared=squared)
+    dice = squared_overlap(r, 2, smooth) if squared else overlap(r, 2, 1, 1, smooth, relative=True).loss
     half = r.xp.sinh(dice.value / 2)
     return dice.through(r.xp.log1p(2 * half * half), r.xp.tanh(dice.value))
 
@@ -39,7 +39,7 @@ def _tversky_loss(r: Region, *, fp_weight: float, fn_weight: float, smooth: Smoo
 
 
 def _focal_tversky_loss(r: Region, *, fp_weight: float, fn_weight: float, gamma: float, smooth: SmoothValue) -> Term:
-    tversky = overlap(r, 1, fp_weight, fn_weight, smooth).loss
+    tversky = overlap(r, 1, fp_weight, fn_weight, smooth, relative=True).loss
     return tversky.through(*raised(r.xp, tversky.value, gamma))
 
 
@@ -50,13 +50,15 @@ def _jaccard_loss(r: Region, *, smooth: SmoothValue, squared: bool) -> Term:
 def _sensitivity_specificity_loss(r: Region, *, sensitivity_weight: float, power: int) -> Term:
     w, k, m, y = sensitivity_weight, power, r.prob, r.y
     foreground, background = r.sum(y), r.sum(1 - y)
-    missed = r.ratio(r.sum(y * m.q**k), foreground)
-    false_alarms = r.ratio(r.sum((1 - y) * m.p**k), background)
+    missed = r.ratio(r.sum(m.times_q(y) if k == 1 else y * m.q**k), foreground)
+    false_alarms = r.ratio(r.sum((1 - y) * (m.p if k == 1 else m.p**k)), background)
 
     def slope(factor: Any) -> Slope:
         up = r.ratio((1 - w) * k * factor * r.present(background), background)
         down = r.ratio(w * k * factor * r.present(foreground), foreground)
-        return Slope(p=up * ((1 - y) * m.p ** (k - 1)) - down * (y * m.q ** (k - 1)))
+        if k == 1:
+            return affine(r, up, -down)
+        return Slope(p=m.backend.blend(up * m.p ** (k - 1), -down * m.q ** (k - 1), y))
 
     return Term(w * missed + (1 - w) * false_alarms, slope)
 

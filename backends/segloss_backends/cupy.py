@@ -8,7 +8,7 @@ from typing import Any
 import array_api_compat.cupy
 import cupy
 from cupyx.scipy.ndimage import distance_transform_edt
-from cupyx.scipy.special import expit, log_expit
+from cupyx.scipy.special import expit
 
 from segloss_ref._backend import Array, Backend
 
@@ -26,9 +26,6 @@ class _CuPy(Backend):
 
     def sigmoid(self, x: Array) -> Array:
         return expit(x)
-
-    def log_sigmoid(self, x: Array) -> Array:
-        return log_expit(x)
 
     def squared_distance(self, sites: Array, axes: tuple[int, ...], spacing: tuple[float, ...]) -> Array:
         """By CuPy's parallel banding where an image has two or three axes; its nearest places give exact squares."""

@@ -62,9 +62,6 @@ class _Jax(Backend):
     def sigmoid(self, x: Array) -> Array:
         return jax.nn.sigmoid(x)
 
-    def log_sigmoid(self, x: Array) -> Array:
-        return jax.nn.log_sigmoid(x)
-
     def log_softmax(self, x: Array, axis: int) -> Array:
         return jax.nn.log_softmax(x, axis=axis)
 

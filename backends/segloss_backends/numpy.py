@@ -7,7 +7,7 @@ from typing import Any
 
 import array_api_compat.numpy
 import numpy as np
-from scipy.special import expit, log_expit
+from scipy.special import expit
 
 from segloss_ref._backend import Array, Backend
 
@@ -36,11 +36,14 @@ class _NumPy(Backend):
     def sigmoid(self, x: Array) -> Array:
         return expit(x)
 
-    def log_sigmoid(self, x: Array) -> Array:
-        return log_expit(x)
-
     def squared_distance(self, sites: Array, axes: tuple[int, ...], spacing: tuple[float, ...]) -> Array:
         return _host.squared_distance(sites, axes, spacing)
+
+    def block(self, array: Array) -> int | None:
+        return 2**15
+
+    def store(self, out: Array, place: Any, array: Array, factor: Array) -> None:
+        np.multiply(array, factor, out=out[place])
 
     def dtypes(self) -> tuple[str, ...]:
         return ("float64", "float32", "float16")

@@ -16,6 +16,8 @@ from segloss_ref import registry
 
 torch = pytest.importorskip("torch")
 
+from segloss_backends.torch import backend  # noqa: E402 - it imports torch
+
 # One entry a loss and form: with classes along axis 1, and without.
 FORMS = [
     (name, classes)
@@ -137,6 +139,19 @@ def test_hessian(name: str, classes: bool) -> None:
     assert forward_over_reverse.abs().max() > 1e-6
 
 
+@torch_s_own
+def test_second_derivatives_at_a_logit_of_0() -> None:
+    """The sides of max(z, 0) and min(p, q) meet there, and each must get its half: pq/N = 1/8 on the diagonal."""
+    z, y = torch.zeros(2, dtype=torch.float64), torch.tensor([1.0, 0.0], dtype=torch.float64)
+
+    def value(x: Any) -> Any:
+        return ref.binary_cross_entropy(x, y, from_logits=True)
+
+    assert torch.equal(torch.func.hessian(value)(z), torch.eye(2, dtype=torch.float64) / 8)
+    _, tangent = torch.func.jvp(value, (z,), (torch.tensor([1.0, 0.5], dtype=torch.float64),))
+    assert tangent == -1 / 4 + 0.5 / 4
+
+
 @compiler
 @torch_s_own
 @forms
@@ -241,6 +256,73 @@ def test_narrow_dtypes_are_computed_in_float32(name: str, classes: bool, dtype: 
     assert value.dtype == torch.float32
     assert torch.equal(value, expected)
     assert torch.equal(gradient, wide.to(logits.dtype))
+
+
+@forms
+def test_a_graph_may_be_walked_again(name: str, classes: bool) -> None:
+    """The first backward pass gives away the array that it kept; the second must not depend on it."""
+    loss, logits, target, keywords = case(name, classes)
+    leaf = logits.clone().requires_grad_()
+    value = loss(leaf, target, **keywords)
+    (first,) = torch.autograd.grad(3 * value, leaf, retain_graph=True)
+    expected = first.clone()
+    first.zero_()
+    value.backward(retain_graph=True)
+    assert leaf.grad is not None
+    once = leaf.grad.clone()
+    torch.testing.assert_close(3 * once, expected, rtol=1e-14, atol=0)
+    value.backward()
+    assert torch.equal(leaf.grad, 2 * once)
+
+
+@forms
+def test_batched_cotangents(name: str, classes: bool) -> None:
+    """torch.autograd's own batching, which is none of the transforms of torch.func."""
+    loss, logits, target, keywords = case(name, classes)
+    keywords |= {"axis": (2,), "reduction": "none"}
+
+    def values(z: Any) -> Any:
+        return loss(z, target, **keywords).reshape(-1)
+
+    row_by_row = torch.autograd.functional.jacobian(values, logits)
+    at_once = torch.autograd.functional.jacobian(values, logits, vectorize=True)
+    torch.testing.assert_close(at_once, row_by_row, rtol=1e-13, atol=1e-17)
+
+
+@forms
+def test_vmap_over_targets_alone(name: str, classes: bool) -> None:
+    """Nothing that one prediction shares among the targets may be overwritten for one of them."""
+    loss, logits, target, keywords = case(name, classes)
+    targets = torch.stack([target, target.flip(0), target])
+    gradient = torch.func.grad(lambda z, y: loss(z, y, **keywords))
+    found = torch.func.vmap(gradient, in_dims=(None, 0))(logits, targets)
+    wanted = torch.stack([gradient(logits, y) for y in targets])
+    torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-16)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_native_forms_keep_their_digits(dtype: str) -> None:
+    kind = getattr(torch, dtype)
+    unit = torch.finfo(kind).eps
+    x = torch.cat([torch.linspace(-120, 120, 4001, dtype=kind), torch.tensor([-1e4, 0.0, 1e4], dtype=kind)])
+    factor = torch.linspace(-3, 3, len(x), dtype=kind)
+    exact = np.clip(x.double().numpy().astype(np.longdouble), -1e3, 1e3)
+    small = np.exp(-np.abs(exact))
+    q = np.where(exact > 0, small, 1) / (1 + small)
+    tiny = torch.finfo(kind).tiny
+    with torch.no_grad():
+        product = backend.times_complement(factor, x).double().numpy()
+        slope = backend.through_sigmoid(torch.sigmoid(x), x, factor.clone()).double().numpy()
+        share = torch.tensor([0.0, 0.25, 1.0], dtype=kind)
+        for start, end in [(2.0, -3.0), (1.0, 1e-12), (1e-12, 1.0), (0.0, -1.0), (1.0, 0.0)]:
+            ends = torch.tensor([[start], [end]], dtype=kind)
+            found = backend.blend(ends[0], ends[1], share).double()
+            wanted = ends[0].double() * (1 - share.double()) + ends[1].double() * share.double()
+            torch.testing.assert_close(found, wanted, rtol=8 * unit, atol=0)
+    wide = factor.double().numpy()
+    np.testing.assert_allclose(product, (wide * q).astype(float), rtol=8 * unit, atol=3 * tiny)
+    p = np.where(exact < 0, small, 1) / (1 + small)
+    np.testing.assert_allclose(slope, (wide * q * p).astype(float), rtol=12 * unit, atol=3 * tiny)
 
 
 def test_no_gradient_for_target_and_weight() -> None:

@@ -1,13 +1,16 @@
 """PyTorch, on any of its devices: native logarithms, and the closed-form gradients behind `.backward()`.
 
 One `autograd.Function` serves all losses. Its forward pass forms the finished gradient where one is wanted and keeps that
-alone; its backward pass scales it. Where a derivative of the gradient is wanted too, or the gradient cannot be scaled, the
+alone; its backward pass scales it. On the host it hands that very array over, without a copy, and a second backward pass of
+the same graph forms it once more. Where a derivative of the gradient is wanted too, or the gradient cannot be scaled, the
 backward pass forms it anew from the caller's arguments, in operations that autograd can follow.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import array_api_compat.torch
@@ -21,6 +24,9 @@ from segloss_ref._distance import squared_distance as portable_squared_distance
 from .. import _host
 
 __all__ = ["backend"]
+
+BLOCK = 2**17
+"""Elements that one thread works on at a time: few enough for its cache, enough to make the calls cheap."""
 
 
 class _ClosedForm(torch.autograd.Function):
@@ -39,19 +45,45 @@ class _ClosedForm(torch.autograd.Function):
         run, *arrays, wanted = inputs
         _, gradient = output
         ctx.mark_non_differentiable(gradient)
+        ctx.set_materialize_grads(False)
         ctx.run, ctx.ready = run, wanted
+        ctx.spare = None
+        if wanted and gradient.is_cpu and not _is_transformed():
+            ctx.spare, gradient = gradient, None
         ctx.save_for_backward(*arrays, gradient)
         ctx.save_for_forward(*arrays)
 
     @staticmethod
     def backward(ctx: Any, *cotangents: Any) -> Any:
-        *arrays, gradient = ctx.saved_tensors
-        cotangent = cotangents[0]
-        if ctx.ready and not torch.is_grad_enabled():
-            by_pred = ctx.run.spread(torch, cotangent.to(gradient.dtype), gradient.shape) * gradient
+        pred, *constants, gradient = ctx.saved_tensors
+        cotangent, run = cotangents[0], ctx.run
+        spare, ctx.spare = ctx.spare, None
+        if cotangent is None:
+            return None, None, None, None, None, None, None
+        # What torch.autograd batches by itself counts as no transform; that such a tensor has no memory shows it.
+        batched = not torch.compiler.is_compiling() and not torch._C._has_storage(cotangent)
+        if torch.is_grad_enabled():
+            _, by_pred = run(pred, *constants, gradient=True, cotangent=cotangent)
+        elif not ctx.ready:
+            # Where gradients are enabled nothing is looked at or overwritten, and here there is none to record.
+            with torch.set_grad_enabled(batched):
+                _, by_pred = run(pred.detach(), *constants, gradient=True, cotangent=cotangent)
         else:
-            _, by_pred = ctx.run(*arrays, gradient=True, cotangent=cotangent)
+            handed_over = gradient is None and not batched
+            if gradient is None:
+                gradient = run(pred, *constants, gradient=True)[1] if spare is None else spare
+            factor = run.spread(torch, cotangent.to(gradient.dtype), gradient.shape)
+            if not handed_over:
+                by_pred = factor * gradient
+            elif factor.numel() == 1 and factor.item() == 1:  # the usual case: the loss ends the graph
+                by_pred = gradient
+            else:
+                by_pred = gradient.mul_(factor)
         return None, by_pred, None, None, None, None, None
+
+
+# Each application binds its arguments to this signature, which torch would find out anew.
+_ClosedForm.forward.__signature__ = inspect.signature(_ClosedForm.forward)  # type: ignore[attr-defined]
 
 
 class _WithForwardMode(_ClosedForm):
@@ -94,10 +126,14 @@ class _Torch(Backend):
     def device(self, array: Array) -> Any:
         return array.device
 
+    def guard(self) -> AbstractContextManager[Any]:
+        return torch.no_grad()
+
     def apply(self, run: Any, pred: Array, *constants: Array) -> Array:
         constants = tuple(_constant(one) for one in constants)
         if not (torch.is_grad_enabled() and getattr(pred, "requires_grad", False)):
-            return run(pred, *constants, gradient=False)[0]
+            with torch.no_grad():
+                return run(pred, *constants, gradient=False)[0]
         function = _ClosedForm if torch.compiler.is_compiling() else _WithForwardMode
         value, _ = function.apply(run, pred, *constants, not run.couples)  # type: ignore[no-untyped-call]
         return value
@@ -108,23 +144,42 @@ class _Torch(Backend):
     def sigmoid(self, x: Array) -> Array:
         return torch.sigmoid(x)
 
-    def log_sigmoid(self, x: Array) -> Array:
-        return functional.logsigmoid(x)
-
     def log_softmax(self, x: Array, axis: int) -> Array:
         return functional.log_softmax(x, dim=axis)
 
+    def one_hot(self, labels: Array, classes: int, axis: int, dtype: Any) -> Array:
+        # One write a pixel in place of a comparison a pixel and class.
+        shape = tuple(classes if one == axis else n for one, n in enumerate(labels.shape))
+        place = labels.long().clamp(0, classes - 1)
+        nothing = torch.zeros(shape, dtype=dtype, device=labels.device)
+        held = (place == labels).to(dtype)
+        return nothing.scatter_(axis, place, held) if _is_plain() else nothing.scatter(axis, place, held)
+
     def blend(self, start: Array, end: Array, share: Array) -> Array:
+        if start.numel() == end.numel() == 1 and share.is_cpu and _is_plain():
+            # torch's kernel takes three times as long for two scalars. What this one gives for a share of 1 is off by a
+            # roundoff of `start`, so `end` must not be much the smaller.
+            first, last = start.item(), end.item()
+            if abs(last) >= abs(first) / 4:
+                return torch.sub(start, share, alpha=first - last)
         return torch.lerp(start, end, share)
 
-    def product(self, a: Array, b: Array, c: Array) -> Array:
-        # Where nothing is recorded the second product may take the place of the first.
-        return a * b * c if torch.is_grad_enabled() else torch.mul(a, b).mul_(c)
+    def times_complement(self, factor: Array, x: Array) -> Array:
+        # 1 - sigmoid(x) is the derivative of the softplus of beta -1, so that the product is one pass. From its threshold
+        # on the derivative is taken as 1, which at 40 it is to the last digit of float64.
+        return torch.ops.aten.softplus_backward(factor, x, -1, 40)
 
-    def sum_of_products(self, a: Array, b: Array, axes: tuple[int, ...]) -> Array:
-        if len(axes) == a.ndim:
-            return torch.dot(a.reshape(-1), b.reshape(-1)).reshape((1,) * a.ndim)
-        return torch.sum(a * b, dim=axes, keepdim=True) if axes else a * b
+    def through_sigmoid(self, p: Array, x: Array, slope: Array) -> Array:
+        if not _is_plain() or slope.shape != x.shape:
+            return p * self.times_complement(slope, x)
+        torch.ops.aten.softplus_backward.grad_input(slope, x, -1, 40, grad_input=slope)
+        return slope.mul_(p)
+
+    def block(self, array: Array) -> int | None:
+        return BLOCK * torch.get_num_threads() if array.is_cpu and _is_plain() else None
+
+    def store(self, out: Array, place: Any, array: Array, factor: Array) -> None:
+        torch.mul(array, factor, out=out[place])
 
     def squared_distance(self, sites: Array, axes: tuple[int, ...], spacing: tuple[float, ...]) -> Array:
         return _squared_distance(sites, axes, spacing)
@@ -149,6 +204,16 @@ class _Torch(Backend):
         value = function(leaf)
         value.backward(torch.ones_like(value) if cotangent is None else cotangent)
         return value.detach(), leaf.grad
+
+
+def _is_transformed() -> bool:
+    """What is computed now is compiled or under a transform of torch.func."""
+    return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+
+
+def _is_plain() -> bool:
+    """Nothing records, transforms or compiles what is computed now: values may be looked at and arrays written to."""
+    return not torch.is_grad_enabled() and not _is_transformed()
 
 
 def _constant(array: Any) -> Any:
