@@ -200,7 +200,7 @@ class Call:
         own = (
             self.own
             if field is None
-            else {**self.own, self.kernel.field: self._field(backend, xp, pred, field, region)}
+            else {**self.own, str(self.kernel.field): self._field(backend, xp, pred, field, region)}
         )
         term = self.kernel.formula(region, **own)
         value, per_region = term.value, 1.0

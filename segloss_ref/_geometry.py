@@ -20,7 +20,7 @@ def steps(owner: str, spacing: SpacingValue, axes: Sequence[int]) -> tuple[float
     """`spacing`, one number for each of the spatial `axes` in their order."""
     if spacing is None:
         return (1.0,) * len(axes)
-    if isinstance(spacing, Real):
+    if isinstance(spacing, int | float | Real):
         return (float(spacing),) * len(axes)
     if len(spacing) != len(axes):
         raise ValueError(

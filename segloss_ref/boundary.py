@@ -6,7 +6,7 @@ the gradient, and is that of the whole image: pixel weights enter the mean over 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, TypeVar, Unpack
 
 from ._engine import Common, Kernel
@@ -131,7 +131,11 @@ def _by_convolution(r: Region, *, alpha: float, radii: Sequence[float]) -> Term:
     return Term(r.per_pixel(r.sum(a * by_a + b * by_b)), slope, weighted=True)
 
 
-_HAUSDORFF = {"distance": _by_distance, "erosion": _by_erosion, "convolution": _by_convolution}
+_HAUSDORFF: dict[str, Callable[..., Term]] = {
+    "distance": _by_distance,
+    "erosion": _by_erosion,
+    "convolution": _by_convolution,
+}
 _HAUSDORFF_PARAMETERS = {
     "distance": ("alpha", "spacing"),
     "erosion": ("alpha", "erosions", "rescale"),

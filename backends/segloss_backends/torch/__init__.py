@@ -104,7 +104,10 @@ def _squared_distance(sites: torch.Tensor, axes: Sequence[int], spacing: Sequenc
     """One step for torch.compile and torch.func. CPU tensors are read where they lie; others never leave their device."""
     if sites.device.type == "cpu":
         return torch.from_numpy(np.ascontiguousarray(_host.squared_distance(sites.numpy(), axes, spacing)))
-    return portable_squared_distance(array_api_compat.torch, sites, axes, spacing, torch.float64, sites.device)
+    found: torch.Tensor = portable_squared_distance(
+        array_api_compat.torch, sites, axes, spacing, torch.float64, sites.device
+    )
+    return found
 
 
 @_squared_distance.register_fake

@@ -204,7 +204,7 @@ def erosion_one_less(case: Case) -> Answer:
 
 @mutant("hausdorff_loss", "the k-th erosion counts (k - 1)^alpha")
 def erosion_counted_from_0(case: Case) -> Answer:
-    def formula(r: Region, *, alpha: float, erosions: int, rescale: str, **own: Any) -> Term:
+    def formula(r: Region, *, alpha: float, erosions: int, rescale: Any, **own: Any) -> Term:
         term = boundary._by_erosion(r, alpha=alpha, erosions=erosions, rescale=rescale)
         whole = boundary._by_erosion(r, alpha=1e-9, erosions=erosions, rescale=rescale)
         return Term(term.value - whole.value, lambda f: term.slope(f) + whole.slope(-f), weighted=True)
@@ -399,11 +399,6 @@ def _similar(case: Case, structure: Any = None, choose: Any = None, divide: Any 
         return Term(r.ratio(total, m), lambda g: slope().scaled(factor * r.ratio(g * r.present(m), m)))
 
     return with_formula(case, formula)
-
-
-def _as_it_is(r: Region, found: Any, c4: float) -> Any:
-    (y, mean_y, sd_y), (p, mean_p, sd_p) = found
-    return (y - mean_y + c4) / (sd_y + c4) - (p - mean_p + c4) / (sd_p + c4)
 
 
 def _as_it_is(r: Region, found: Any, c4: float) -> Any:

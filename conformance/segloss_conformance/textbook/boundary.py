@@ -156,9 +156,10 @@ def _error(a: Pixel) -> Number:
 
 
 def _hausdorff_loss(pixels: Region, c: int, doubts: Doubts, method: str = "distance", **own: Any) -> Number:
-    return {"distance": _by_distance, "erosion": _by_erosion, "convolution": _by_convolution}[method](
-        pixels, c, doubts, **own
-    )
+    methods: dict[str, Callable[..., Number]] = {
+        "distance": _by_distance, "erosion": _by_erosion, "convolution": _by_convolution
+    }  # fmt: skip
+    return methods[method](pixels, c, doubts, **own)
 
 
 def _by_distance(pixels: Region, c: int, doubts: Doubts, alpha: float = 2.0, spacing: Any = None) -> Number:
@@ -302,8 +303,8 @@ def _structural_similarity_loss(
             chosen.append(i)
     if not chosen:
         return ZERO
-    weights = total(image.pixels[i].w for i in chosen)
-    return total(image.pixels[i].w * e[i] * _binary(image.pixels[i]) for i in chosen) / weights
+    size = total(image.pixels[i].w for i in chosen)
+    return total(image.pixels[i].w * e[i] * _binary(image.pixels[i]) for i in chosen) / size
 
 
 MERGED_SPATIAL: dict[str, Callable[..., Number]] = {"distance_map_loss": _distance_map_loss}
