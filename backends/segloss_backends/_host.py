@@ -39,7 +39,7 @@ def squared_distance(sites: Any, axes: Sequence[int], spacing: Sequence[float]) 
     return np.transpose(result, [order.index(axis) for axis in range(sites.ndim)])
 
 
-def _image(sites: Any, spacing: Sequence[float], units: tuple[float, tuple[int, ...]] | None, result: Any) -> None:
+def _image(sites: Any, spacing: Sequence[float], units: tuple[float, list[int]] | None, result: Any) -> None:
     """Write the squared distances of one image into `result`, which is 0."""
     if not sites.any():
         result[...] = math.inf
@@ -56,10 +56,10 @@ def _image(sites: Any, spacing: Sequence[float], units: tuple[float, tuple[int, 
         import edt
 
         scale, steps = units
-        found = edt.edtsq(np.ascontiguousarray(others), anisotropy=steps if len(steps) > 1 else steps[0])
+        found = edt.edtsq(np.ascontiguousarray(others), anisotropy=tuple(steps) if len(steps) > 1 else steps[0])
         np.multiply(found, scale, out=result[tuple(box)], dtype=np.float64)
         return
-    nearest = ndimage.distance_transform_edt(others, sampling=spacing, return_distances=False, return_indices=True)
+    nearest: Any = ndimage.distance_transform_edt(others, sampling=spacing, return_distances=False, return_indices=True)
     target = result[tuple(box)]
     for axis, step in enumerate(spacing):
         shape = tuple(-1 if one == axis else 1 for one in range(sites.ndim))
@@ -67,13 +67,13 @@ def _image(sites: Any, spacing: Sequence[float], units: tuple[float, tuple[int, 
         target += apart * apart
 
 
-def _dyadic_units(spacing: Sequence[float], lengths: Sequence[int]) -> tuple[float, tuple[int, ...]] | None:
+def _dyadic_units(spacing: Sequence[float], lengths: Sequence[int]) -> tuple[float, list[int]] | None:
     """(u^2, multiples) when every spacing is a whole multiple of one u, float32 holds all squares of multiples, and float64 all
     of distances, so that no order of the operations could round; else None."""
     halvings = max(step.as_integer_ratio()[1] for step in spacing)  # a power of two, as every float's denominator is
     whole = [int(step * halvings) for step in spacing]
     common = math.gcd(*whole)
-    multiples = tuple(one // common for one in whole)
+    multiples = [one // common for one in whole]
     largest = sum((one * length) ** 2 for one, length in zip(multiples, lengths, strict=True))
     if largest > _EXACT_IN_FLOAT32 or common > _SMALL:
         return None

@@ -84,12 +84,12 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_installed_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     """The float32 engine is asked for nothing that float32 does not hold, and is really asked for the rest."""
     pytest.importorskip("edt")
-    assert _host._dyadic_units((1.0, 1.0), (256, 256)) == (1.0, (1, 1))
-    assert _host._dyadic_units((0.5, 2.0), (256, 256)) == (0.25, (1, 4))
-    assert _host._dyadic_units((6.0, 9.0), (100, 100)) == (9.0, (2, 3))
+    assert _host._dyadic_units((1.0, 1.0), (256, 256)) == (1.0, [1, 1])
+    assert _host._dyadic_units((0.5, 2.0), (256, 256)) == (0.25, [1, 4])
+    assert _host._dyadic_units((6.0, 9.0), (100, 100)) == (9.0, [2, 3])
     assert _host._dyadic_units((0.7, 0.7), (9, 9)) is None
     assert _host._dyadic_units((1.0, 1.0), (4096, 4096)) is None  # a square of 2^25
-    assert _host._dyadic_units((1.0, 1.0), (2048, 2048)) == (1.0, (1, 1))
+    assert _host._dyadic_units((1.0, 1.0), (2048, 2048)) == (1.0, [1, 1])
     far = np.zeros((1, 4097), dtype=bool)
     far[0, 0] = True
     assert _host.squared_distance(far, (0, 1), (1.0, 1.0))[0, -1] == 4096**2

@@ -91,7 +91,8 @@ def boundary_phantom(case: Case) -> Answer:
 @mutant("boundary_loss", "taxicab distances")
 def boundary_taxicab(case: Case) -> Answer:
     def taxicab(image: Any, steps: tuple[float, ...]) -> Any:
-        return ndimage.distance_transform_cdt(image, "taxicab") * steps[0]
+        found: Any = ndimage.distance_transform_cdt(image, "taxicab")
+        return found * steps[0]
 
     return _signed(
         case,
