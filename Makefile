@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help conformance test lint types quickstart bench mutants clean
+.PHONY: help conformance test lint types quickstart bench bench-surfaces mutants clean
 
 help:
 	@echo "make conformance   run the conformance matrix on every library present; writes report/index.html"
@@ -17,6 +17,7 @@ help:
 	@echo "make lint types    style and types"
 	@echo "make quickstart    score two segmentations of a real image; writes examples/output/quickstart.png"
 	@echo "make bench         speed of the losses, side by side with torch's own"
+	@echo "make bench-surfaces  speed and memory of the surface metrics, side by side with the packages installed"
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -51,6 +52,9 @@ quickstart: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/losses.py $(ARGS)
+
+bench-surfaces: $(READY)
+	$(BIN)/python -W ignore benchmarks/surfaces.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) report .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -88,7 +88,7 @@ def test_everything_stays_on_a_foreign_device(name: str) -> None:
         record.function(pred, array_api_strict.asarray(Y), **{**keywords, "weight": None})
 
 
-@pytest.mark.parametrize("name", sorted(registry.metrics))
+@pytest.mark.parametrize("name", sorted(name for name, record in registry.metrics.items() if record.family == "counts"))
 def test_metrics_on_a_foreign_device(name: str) -> None:
     device = array_api_strict.Device("device1")
     pred, target, weight = (array_api_strict.asarray(array, device=device) for array in (P, Y[0], P[0]))

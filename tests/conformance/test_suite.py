@@ -249,7 +249,7 @@ def test_laws_hold_move_their_cases_and_can_be_broken() -> None:
     def crooked(case: Case) -> Any:
         order = np.arange(1, case.pred.size + 1) * 0.37
         bias = float((case.pred.ravel() * order).sum() + sum(map(ord, case.name + case.keywords.get("reduction", ""))))
-        bias += float(np.sum(case.keywords.get("spacing") or 0.0))
+        bias += sum(float(np.sum(case.keywords.get(name) or 0.0)) for name in ("spacing", "percentile", "tolerance"))
         weight = case.keywords.get("weight")
         return np.asarray(numpy64.value(case)) + 0.01 * np.sin(bias + (0 if weight is None else np.sum(weight)))
 

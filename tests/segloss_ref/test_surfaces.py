@@ -412,6 +412,25 @@ def test_arguments_stay_as_they_are_and_the_library_too(metric: Any) -> None:
         assert float(array_api_strict.asarray(got, device=array_api_strict.Device("CPU_DEVICE"))) == float(want)
 
 
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.__name__)
+def test_classes_and_left_out_pixels_on_a_foreign_device(metric: Any) -> None:
+    rng = np.random.default_rng(3)
+    scores, labels, weight = rng.random((3, 6, 7)), rng.integers(0, 3, (6, 7)), rng.integers(0, 2, (6, 7)).astype(float)
+    device = array_api_strict.Device("device1")
+
+    def move(array: Any) -> Any:
+        return array_api_strict.asarray(array, device=device)
+
+    for left_out in ({}, {"weight": weight}, {"ignore_index": 0}):
+        keywords: dict[str, Any] = {"class_axis": 0, "reduction": "nanmean", **METRICS[metric]}
+        want = metric(scores, labels, **keywords, **left_out)
+        there = {name: move(value) if hasattr(value, "shape") else value for name, value in left_out.items()}
+        got = metric(move(scores), move(labels), **keywords, **there)
+        assert got.device == device
+        home = array_api_strict.asarray(got, device=array_api_strict.Device("CPU_DEVICE"))
+        np.testing.assert_array_equal(float(home), float(want))
+
+
 def test_torch_gives_torch() -> None:
     torch = pytest.importorskip("torch")
     for metric, own in METRICS.items():
