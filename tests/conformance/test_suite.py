@@ -251,7 +251,7 @@ def test_laws_hold_move_their_cases_and_can_be_broken() -> None:
         bias = float((case.pred.ravel() * order).sum() + sum(map(ord, case.name + case.keywords.get("reduction", ""))))
         bias += sum(float(np.sum(case.keywords.get(name) or 0.0)) for name in ("spacing", "percentile", "tolerance"))
         weight = case.keywords.get("weight")
-        return np.asarray(numpy64.value(case)) + 0.01 * np.sin(bias + (0 if weight is None else np.sum(weight)))
+        return np.asarray(numpy64.value(case)) + 2 * np.sin(bias + (0 if weight is None else np.sum(weight)))
 
     spoken = dict.fromkeys((law.name for law in EVERY_LAW), 0)
     moved, caught = dict(spoken), dict(spoken)
