@@ -93,7 +93,7 @@ def _flag(condition: Any, value: Any) -> Any:
 
 
 def _detour(case: Case) -> Case | None:
-    """(pred, third) and (third, target) as a batch; the third mask is the prediction upside down."""
+    """(pred, third) and (third, target) as a batch; the third mask is the prediction mirrored, and often itself."""
     ordinary = _option(case, "percentile") == 100 if case.name == "hausdorff_distance" else False
     if (
         not ordinary
@@ -102,7 +102,7 @@ def _detour(case: Case) -> Case | None:
         or "undefined" in case.keywords
     ):
         return None
-    third = np.flip(case.pred).astype(float)
+    third = np.flip(case.pred, -1).astype(float)
     kept: dict[str, Any] = {"reduction": "none", "axis": tuple(range(1, case.pred.ndim + 1))}
     pred, target = case.pred.astype(float), case.target.astype(float)
     return changed(case, pred=np.stack([pred, third]), target=np.stack([third, target]), **kept)
