@@ -126,6 +126,14 @@ def _scores(draw: Draw, target: Any, shape: tuple[int, ...], grid: Grid, logits:
 
 
 @st.composite
+def _opposite(draw: Draw, target: Any, logits: bool) -> Any:
+    """Predictions that are wrong at almost every pixel, and sure of it."""
+    mask = draw(edited(target > 0.5)) if draw(st.booleans()) else target > 0.5
+    level = draw(st.sampled_from([4.0, 20.0, 9984.0] if logits else [1.0, 127 / 128, 0.875]))
+    return np.where(mask, -level if logits else 1 - level, level)
+
+
+@st.composite
 def _distinct(draw: Draw, shape: tuple[int, ...], grid: Grid, logits: bool) -> Any:
     """Predictions no two of which are equal, for losses that sort."""
     size = math.prod(shape)
@@ -236,6 +244,8 @@ def loss_cases(draw: Draw, record: LossRecord) -> Case:
         pred = draw(_distinct(shape, grid, logits))
     else:
         pred = draw(_scores(hot.astype(float), shape, grid, logits))
+    if record.spatial and draw(st.integers(0, 2)) == 0:
+        pred = draw(_opposite(hot.astype(float), logits))  # errors that several erosions do not wear away
 
     if common and ignorable and draw(st.booleans()):
         flags = np.array(draw(st.lists(st.booleans(), min_size=target.size, max_size=target.size))).reshape(
@@ -274,8 +284,12 @@ def loss_cases(draw: Draw, record: LossRecord) -> Case:
         elif isinstance(found.domain, domains.Field):
             if "spacing" not in keywords:
                 keywords[name] = draw(_field(shape))
+        elif isinstance(found.domain, domains.Radii) and _dimensions(len(shape), class_axis, axis) > 2:
+            continue  # below
         else:
             keywords[name] = draw(parameter(found.domain, name))
+    if keywords.get("method") == "convolution" and _dimensions(len(shape), class_axis, axis) > 2:
+        keywords["radii"] = draw(st.sampled_from([(1,), (2, 1.5)]))  # a ball of radius 18 has 24,000 pixels
     if logits and "smooth" in keywords and domains.smooth_pair(keywords["smooth"])[1] == 0:
         # tiny/tiny is 1 and 0/0 is 0: keep p off the numbers that underflow in one dtype and not in another.
         pred = np.clip(pred, -33.0, 33.0)
