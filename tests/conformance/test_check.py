@@ -525,16 +525,27 @@ def test_closed_forms_agree_with_the_textbook() -> None:
         assert float(truth.value[0].v) == pytest.approx(one.value, rel=1e-14, abs=1e-15), one.why
 
 
+# What has no default, and the layouts that a definition is for.
+NEEDED: dict[str, dict[str, Any]] = {"surface_dice": {"tolerance": 1.0}, "boundary_iou": {"width": 1}}
+LAYOUTS = ("any", "NHW", "NHWC", "NCHW", "NDHWC", "flat")
+PLANAR = {"centerline_dice": ("any", "NHW", "NHWC", "NCHW")}
+
+
 def forms_of(name: str) -> list[Binding]:
     def nothing(pred: Any, target: Any) -> Any:
         return 0.0
 
     found = []
-    for layout in ("any", "NHW", "NHWC", "NCHW", "NDHWC", "flat"):
+    for layout in PLANAR.get(name, LAYOUTS):
         for target in ("binary", "multilabel", "onehot", "index"):
             for takes in ("probability", "logit", "log-probability", "mask", "label"):
                 try:
-                    found.append(bind(name, nothing, layout=layout, target=target, takes=takes, framework="numpy"))
+                    found.append(
+                        bind(
+                            name, nothing, layout=layout, target=target, takes=takes, framework="numpy",
+                            convention=NEEDED.get(name, {}),
+                        )
+                    )  # fmt: skip
                 except ConfigurationError:
                     continue
     return found
