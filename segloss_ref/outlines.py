@@ -195,7 +195,7 @@ def _skeleton(mask: Any, method: str) -> Any:
             "centerline_dice: skeletons are scikit-image's, which is not installed: pip install 'segloss-ref[skeleton]'"
         ) from problem
     thin: Any = skeletonize  # it has no types
-    return thin(mask, method=method) != 0
+    return thin(np.array(mask), method=method) != 0  # a copy, since it refuses arrays that cannot be written to
 
 
 def _centerline_formula(p: Any, t: Any, kept: Any, *, method: str) -> float:

@@ -441,3 +441,11 @@ def test_torch_gives_torch() -> None:
     record = ref.surface_distances(torch.tensor(BLOCK), torch.tensor(DOT))
     assert record.pred_to_target.dtype == record.pred_sizes.dtype == torch.float64
     assert float(ref.hausdorff_distance(record)) == R2
+
+
+def test_centre_lines_of_arrays_that_cannot_be_written_to() -> None:
+    pytest.importorskip("skimage")
+    mask = np.zeros((5, 7), dtype=bool)
+    mask[1:4, 1:6] = True
+    mask.setflags(write=False)
+    assert float(ref.centerline_dice(mask, mask)) == 1.0
