@@ -236,8 +236,8 @@ class PixelwiseFamily(Family):
         self, member: Pixelwise, probes: Sequence[Probe], answers: Sequence[Answer | str], precision: Precision, setting: Setting
     ) -> list[Candidate[Pixelwise]]:  # fmt: skip
         """The member with the weights, exponents and epsilons that give these answers."""
-        numbers = [answer for answer in answers if not isinstance(answer, str) and not math.isnan(answer)]
-        if len(numbers) < len(answers) or not all(math.isfinite(number) for number in numbers[:-1]):
+        numbers = [answer for answer in answers if not isinstance(answer, str)]  # the last may be inf, or 0 times inf
+        if not all(math.isfinite(number) for number in numbers[:-1]):
             return []
         sign = 1.0 if member.sign == "loss" else -1.0
         wanted = [sign * number for number in numbers]
@@ -290,7 +290,7 @@ class PixelwiseFamily(Family):
             return (answer if m.sign == "loss" else -answer) - wanted[1]
 
         if key not in known:
-            known[key] = roots(residual, np.linspace(0.0, 6.0, 9))
+            known[key] = roots(residual, np.linspace(-0.05, 6.0, 9))
         return known[key]
 
     def _weights(

@@ -37,6 +37,8 @@ class Setting:
     declared: Mapping[str, Any] = field(default_factory=dict)
     soft: bool = False
     """Whether targets between 0 and 1 may be asked about."""
+    spacing: bool = True
+    """Whether a metric of distances can be told the spacing."""
 
     def __post_init__(self) -> None:
         if self.classes < 1:
