@@ -52,7 +52,11 @@ _WORDS: dict[str, dict[str, str]] = {
         "thresholded": "thresholded inside: no gradient can pass",
         "argmax": "argmax inside: no gradient can pass",
     },
-    "background": {"kept": "the background class counts", "dropped": "class 0 (background) is dropped"},
+    "background": {
+        "kept": "the background class counts",
+        "dropped": "class 0 (background) is dropped",
+        "zeroed": "class 0 (background) counts as 0 in the mean",
+    },
     "power": {
         "plain": "plain sums in the denominator",
         "squared": "squares in the denominator: sum p^2 + sum y^2",
@@ -93,6 +97,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "score": "the score is returned, not one less it",
         "negative": "the negative score is returned",
         "log": "-log of the score",
+        "log of mean": "-log of the mean score",
         "log cosh": "log cosh of the loss",
         "power": "a power of the loss, region by region",
         "power of mean": "the power is taken after the mean",
@@ -179,7 +184,7 @@ def _factors(form: str, k: Constants) -> tuple[float, float, float, float]:
 
 def _returned(output: str, r: float, gamma: float) -> float:
     """What becomes of a region's score."""
-    if output in ("loss", "power of mean"):
+    if output in ("loss", "power of mean", "log of mean"):
         return 1 - r
     if output == "score":
         return r
@@ -239,11 +244,13 @@ class OverlapFamily(Family):
             averaging += [(region, one, "mean") for one in absent.get(region, [])]
         powers = [one for one in self.powers if setting.soft or one not in _SOFT]
         for prepare, background, power, form, (region, absent_, average), scale, output in itertools.product(
-            preparing, ("kept", "dropped") if many else ("kept",), powers, self.forms, averaging, ("sums", "means"),
+            preparing, ("kept", "dropped", "zeroed") if many else ("kept",), powers, self.forms, averaging, ("sums", "means"),
             self.outputs,
         ):  # fmt: skip
             if prepare == "as given" and setting.takes == "logit" and output not in ("loss", "score", "negative"):
                 continue  # the logarithm or power of what may be negative
+            if background == "zeroed" and (region not in ("image and class", "class") or absent_ != "kept" or average != "mean"):
+                continue
             if form == "sizes" and scale == "means":
                 continue  # on balanced masks P and T are constants, as the smoothing is
             yield Overlap(prepare, background, power, form, region, absent_, average, scale, output, "perfect")
@@ -257,12 +264,13 @@ class OverlapFamily(Family):
         constants = {"n": n, "d": d}
         constants |= {name: float(own[name]) for name in ("fp_weight", "fn_weight", "gamma") if name in own}
         power = "squared" if own.get("squared") else "plain"
-        return Candidate(
-            Overlap(
-                prepare, "kept", power, self.forms[0], "image and class", "kept", "mean", "sums", self.outputs[0], "perfect"
-            ),
-            constants,
+        region = {"image": "image and class", "batch": "class", "all": "all"}[setting.pool]
+        if setting.classes == 1 and setting.pool != "image":
+            region = "batch"
+        member = Overlap(
+            prepare, "kept", power, self.forms[0], region, "kept", "mean", "sums", self.outputs[0], "perfect"
         )  # fmt: skip
+        return Candidate(member, constants)
 
     def value(self, candidate: Candidate[Overlap], found: Probe, takes: str) -> Answer:
         """What a member with its constants answers."""
@@ -284,6 +292,9 @@ class OverlapFamily(Family):
                 value = 1.0 if m.absent == "as 1" else 0.0
             values.append(value)
             kept.append(occurs or not m.absent.startswith("skipped"))
+        if m.background == "zeroed":
+            every = classes if m.region == "image and class" else len(values)
+            values[::every] = [0.0] * len(values[::every])
         if m.absent == "skipped by image":
             rows = [
                 [value for value, keep in zip(values[i : i + classes], kept[i : i + classes], strict=True) if keep]
@@ -295,6 +306,8 @@ class OverlapFamily(Family):
         if not values:
             return math.nan
         whole = math.fsum(values) * _multiple(m.average, classes, len(values)) / len(values)
+        if m.output == "log of mean":
+            return -math.log(1 - whole) if whole < 1 else math.inf if whole == 1 else math.nan
         return whole**gamma if m.output == "power of mean" and whole == whole and whole >= 0 else whole
 
     # Constants
@@ -329,6 +342,8 @@ class OverlapFamily(Family):
                     continue
                 if "gamma" in reference:
                     tidy["gamma"] = gamma
+                else:
+                    tidy.pop("gamma", None)
                 meanings = _WORDS["undefined"] if tidy["d"] == 0 else ("perfect",)
                 found += [Candidate(replace(member, undefined=meaning), tidy) for meaning in meanings]
         return found
@@ -343,8 +358,12 @@ class OverlapFamily(Family):
             tp, fp, fn, pixels, _ = regions[0]
             size = pixels if m.scale == "means" else 1.0
             multiple = _multiple(m.average, classes, len(regions))
+            if m.background == "zeroed":
+                multiple *= 1 - 1 / setting.classes
 
             def score(value: float, multiple: float = multiple) -> float:
+                if m.output == "log of mean":
+                    return 1 - (1 - math.exp(-value)) / multiple if value > -50 else math.nan
                 if m.output == "power of mean":
                     return 1 - value ** (1 / gamma) / multiple if value >= 0 else math.nan
                 return _score_of(m.output, value / multiple, gamma)
@@ -375,15 +394,15 @@ class OverlapFamily(Family):
                 n, d, *weights = solution[0]
                 a, b = (weights[0] / 2, weights[0] / 2) if alike else weights
                 if not alike:
-                    found = {"n": n, "d": d, "fp_weight": a, "fn_weight": b, "gamma": gamma}
-                    return float(self.value(Candidate(m, found), probes[-1], setting.takes)) - answers[-1]
+                    trial = {"n": n, "d": d, "fp_weight": a, "fn_weight": b, "gamma": gamma}
+                    return float(self.value(Candidate(m, trial), probes[-1], setting.takes)) - answers[-1]
                 r, tp, fp, fn, _ = equations[3]
                 return float(n + tp - r * ((1 + a + b if m.form == "sizes" else 1) * tp + a * fp + b * fn + d))
 
             doubt = 1e-6 if precision.name == "float64" else 2e-3
             usual = [declared, 1 / declared, 1.0]
-            roots = roots(residual, np.linspace(math.log(0.2), math.log(5.0), 13))
-            known[key] = [*dict.fromkeys([*usual, *(nice(math.exp(x), doubt) for x in roots)])]
+            found = roots(residual, np.linspace(math.log(0.2), math.log(5.0), 13))
+            known[key] = [*dict.fromkeys([*usual, *(nice(math.exp(x), doubt) for x in found)])]
         return known[key]
 
     def _solved(
@@ -466,8 +485,7 @@ class OverlapFamily(Family):
         m, k = candidate.member, candidate.constants
         reference = self.reference(setting).member
         axis = {"image and class": "(2, 3)", "image": "(1, 2, 3)", "class": "(0, 2, 3)", "all": "None", "batch": "None"}
-        plain = replace(m, region="image and class", average="mean", power=reference.power, undefined="perfect")
-        plain = replace(plain, background=reference.background)
+        plain = replace(m, region=reference.region, average="mean", power=reference.power, undefined="perfect")
         if plain != replace(reference, undefined="perfect") or m.average not in ("mean", "sum") or k["n"] > k["d"]:
             return None
         if m.power not in ("plain", "squared") or m.background != "kept" or (m.undefined != "perfect" and k["d"] == 0):
@@ -490,7 +508,7 @@ class OverlapFamily(Family):
     def pool(self, setting: Setting, seed: int, count: int) -> list[Probe]:
         """Random masks and predictions of several images, with absent classes, empty masks and confident pixels."""
         generator = np.random.default_rng(seed)
-        return [probe(*_drawn(generator, setting.classes), setting) for _ in range(count)]
+        return [probe(*_drawn(generator, setting), setting) for _ in range(count)]
 
 
 def _multiple(average: str, classes: int, count: int) -> float:
@@ -597,8 +615,9 @@ def _favoured(classes: int) -> tuple[Any, Any]:
     return np.moveaxis(hot[chosen], -1, 0)[None], np.moveaxis(hot[labels], -1, 0)[None]
 
 
-def _drawn(generator: np.random.Generator, classes: int) -> tuple[Any, Any]:
-    images = int(generator.integers(1, 4))
+def _drawn(generator: np.random.Generator, setting: Setting) -> tuple[Any, Any]:
+    classes = setting.classes
+    images = int(generator.integers(1, 4)) if setting.images else 1
     shape = [(2, 2), (2, 3), (1, 5), (3, 3)][generator.integers(4)]
     if classes == 1:
         y = generator.random((images, 1, *shape)) < generator.choice([0.2, 0.5, 0.8])
@@ -612,7 +631,7 @@ def _drawn(generator: np.random.Generator, classes: int) -> tuple[Any, Any]:
             p = np.round(p)
         elif kind < 0.5:
             p[~y.any(axis=(1, 2, 3))] = 0.0  # an empty target and an empty prediction
-        return p, y
+        return p, _softened(generator, y) if setting.soft else y
     labels = generator.integers(0, classes, (images, *shape))
     if generator.random() < 0.6:
         labels[labels == generator.integers(classes)] = classes - 1
@@ -627,15 +646,22 @@ def _drawn(generator: np.random.Generator, classes: int) -> tuple[Any, Any]:
     p = np.round(p * 64) / 64
     p[..., -1] = 1 - p[..., :-1].sum(axis=-1)
     p = np.clip(p, 0, 1)
-    return np.moveaxis(p, -1, 1), y
+    return np.moveaxis(p, -1, 1), _softened(generator, y) if setting.soft else y
+
+
+def _softened(generator: np.random.Generator, y: Any) -> Any:
+    """A target that is not sure of its pixels."""
+    if y.shape[1] == 1:
+        return np.where(generator.random(y.shape) < 0.5, 0.25 + 0.5 * y, y)
+    return np.where(generator.random(y[:, :1].shape) < 0.5, 0.75 * y + 0.25 * np.roll(y, 1, axis=1), y)
 
 
 _POWERS = ("plain", "squared", "prediction squared", "elementwise", "semimetric")
-_OUTPUTS = ("loss", "score", "negative", "log", "log cosh")
+_OUTPUTS = ("loss", "score", "negative", "log", "log of mean", "log cosh")
 OVERLAPS: Mapping[str, OverlapFamily] = {
     "dice_loss": OverlapFamily("dice_loss", ("dice", "halved", "jaccard"), _POWERS, _OUTPUTS),
     "log_cosh_dice_loss": OverlapFamily(
-        "log_cosh_dice_loss", ("dice", "halved", "jaccard"), _POWERS, ("log cosh", "loss", "score", "negative", "log")
+        "log_cosh_dice_loss", ("dice", "halved", "jaccard"), _POWERS, ("log cosh", "loss", "score", "negative", "log", "log of mean")
     ),
     "jaccard_loss": OverlapFamily("jaccard_loss", ("jaccard", "dice", "halved"), _POWERS, _OUTPUTS),
     "tversky_loss": OverlapFamily("tversky_loss", ("weights", "sizes"), ("plain", "semimetric"), _OUTPUTS),

@@ -110,8 +110,8 @@ class PixelwiseFamily(Family):
             m = Pixelwise(*one)
             if m.logarithm != "exact" and (m.prepare != expected or m.modulator == "hit"):
                 continue  # what is squashed twice, or multiplied by a power of p, shows nothing of an epsilon
-            if m.logarithm == "naive" and setting.takes == "probability":
-                continue
+            if m.logarithm == "naive" and (setting.takes == "probability" or m.terms == "true class"):
+                continue  # a softmax underflows far beyond what is asked here
             if m.balance != "constant" and (m.divisor == "weights" or m.background == "dropped"):
                 continue
             if m.divisor == "weights" and (m.terms == "both" or m.background == "dropped"):
@@ -168,8 +168,10 @@ class PixelwiseFamily(Family):
             elif m.logarithm == "added":
                 log_p, log_q = np.log(p + epsilon), np.log(q + epsilon)
             up, down = (q, p) if m.modulator == "missed" else (p, q)
-            hit = np.where(y == 0, 0.0, -y * _power(up, gamma) * log_p)
-            miss = np.where(y == 1, 0.0, -(1 - y) * _power(down, gamma) * log_q)
+            factors = y * _power(up, gamma), (1 - y) * _power(down, gamma)  # 0 times infinity is 0
+            hit, miss = (
+                np.where(factor == 0, 0.0, -factor * log) for factor, log in zip(factors, (log_p, log_q), strict=True)
+            )
             if m.balance != "constant":
                 axes = (1, 2, 3) if m.balance == "image" else None
                 if m.terms == "true class" and y.shape[1] > 1:
@@ -250,7 +252,14 @@ class PixelwiseFamily(Family):
                 weights = self._weights(member, probes, wanted, exponent, epsilon, setting)
                 if weights is None or min(weights) < -1e-6 or max(weights) > 1e3 or sum(weights) < 1e-6:
                     continue
+                if member.divisor == "weights" and abs(weights[0] - weights[1]) < 1e-6:
+                    continue  # then they are pixels
                 w1, w0 = (_tidy(w, name, reference, precision) for w, name in zip(weights, ("w1", "w0"), strict=True))
+                # With a fixed number of classes a mean over them is a sum over them at other weights: keep the plainer one.
+                times = {"elements": 1 / setting.classes, "pixels": float(setting.classes)}.get(member.divisor, 0.0)
+                plain = math.isclose(w1 * times, reference["w1"]) and math.isclose(w0 * times, reference["w0"])
+                if setting.classes > 1 and (plain or (w0 == 0 and member.terms == "both")):
+                    continue
                 found.append(Candidate(member, {"w1": w1, "w0": w0, "gamma": exponent, "epsilon": epsilon}))
         return found
 
@@ -270,6 +279,8 @@ class PixelwiseFamily(Family):
             return (answer if m.sign == "loss" else -answer) - wanted[-1]
 
         grid = np.linspace(math.log(1e-45), math.log(1e-2), 3)
+        if abs(residual(float(grid[0]))) <= 1e-6 * abs(wanted[-1]):
+            return []  # nothing is cut off
         return [nice(math.exp(x), 1e-4 * math.exp(x)) for x in roots(residual, grid)]
 
     def _gammas(
@@ -337,6 +348,8 @@ class PixelwiseFamily(Family):
 
     def _weights_in_words(self, m: Pixelwise, k: Constants, r: Constants, setting: Setting) -> list[str]:
         pair, wanted = (k["w1"], k["w0"]), (r["w1"], r["w0"])
+        if all(math.isclose(a, b, rel_tol=1e-9) for a, b in zip(pair, wanted, strict=True)):
+            pair = wanted
         if pair == wanted or m.balance != "constant":
             return []
         if pair[1] == 0 and wanted[1] != 0 and setting.classes == 1:
@@ -348,7 +361,7 @@ class PixelwiseFamily(Family):
             if pair == (1.0, 1.0):
                 return ["no alpha"]
             if pair[0] == pair[1]:
-                return [f"alpha {pair[0]:g} on both sides"]
+                return [f"alpha {pair[0]:g} on both sides" if pair[0] <= 1 else f"multiplied by {pair[0]:g}"]
             if math.isclose(sum(pair), 1.0, rel_tol=1e-9):
                 if setting.declared.get("alpha") is not None and pair == wanted[::-1]:
                     return [f"alpha on the negatives: {pair[0]:g} on the {names[0]}, {pair[1]:g} on the {names[1]}"]
@@ -366,7 +379,7 @@ class PixelwiseFamily(Family):
     def pool(self, setting: Setting, seed: int, count: int) -> list[Probe]:
         """Random pixels of several images; some at probability 0 or 1, and some images of one class only."""
         generator = np.random.default_rng(seed)
-        return [probe(*_drawn(generator, setting.classes), setting) for _ in range(count)]
+        return [probe(*_drawn(generator, setting), setting) for _ in range(count)]
 
 
 def _tidy(w: float, name: str, reference: Constants, precision: Precision) -> float:
@@ -386,8 +399,9 @@ def _pair(classes: int, y: int, p: float) -> tuple[Any, Any]:
     return (np.repeat(a.T[None, :, None, :], 2, axis=2) for a in (spread, hot))  # type: ignore[return-value]
 
 
-def _drawn(generator: np.random.Generator, classes: int) -> tuple[Any, Any]:
-    images = int(generator.integers(1, 4))
+def _drawn(generator: np.random.Generator, setting: Setting) -> tuple[Any, Any]:
+    classes = setting.classes
+    images = int(generator.integers(1, 4)) if setting.images else 1
     shape = [(2, 2), (2, 3), (1, 5), (3, 3)][generator.integers(4)]
     if classes == 1:
         y = generator.random((images, 1, *shape)) < generator.choice([0.2, 0.5, 0.8])

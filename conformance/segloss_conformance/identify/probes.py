@@ -10,13 +10,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..case import Case
-
 __all__ = [
-    "RAISES", "Answer", "Ask", "Precision", "Probe", "Refused", "Setting", "Takes", "nice", "of_cases", "probe", "same",
+    "RAISES", "Answer", "Ask", "Precision", "Probe", "Refused", "Setting", "Takes", "nice", "probe", "same",
 ]  # fmt: skip
 
 Takes = Literal["probability", "logit"]
+Pool = Literal["image", "batch", "all"]
 Answer = float
 RAISES = "raises"
 """What stands for an exception where that is one of the answers that a convention may give (empty masks)."""
@@ -37,12 +36,20 @@ class Setting:
     declared: Mapping[str, Any] = field(default_factory=dict)
     soft: bool = False
     """Whether targets between 0 and 1 may be asked about."""
+    pool: Pool = "image"
+    """What a region of the reference holds: one image and class, one class of the batch, or everything."""
+    images: bool = True
+    """Whether the callable can be given several images."""
     spacing: bool = True
     """Whether a metric of distances can be told the spacing."""
 
     def __post_init__(self) -> None:
         if self.classes < 1:
             raise ValueError(f"classes must be at least 1, got {self.classes}")
+        if self.takes not in ("probability", "logit"):
+            raise ValueError(f"takes must be probability or logit, got {self.takes!r}")
+        if self.pool not in ("image", "batch", "all"):
+            raise ValueError(f"pool must be image, batch or all, got {self.pool!r}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,22 +81,6 @@ def probe(p: Any, target: Any, setting: Setting, **keywords: Any) -> Probe:
             scores = np.log(p * setting.classes) if setting.classes > 1 else np.log(p) - np.log1p(-p)
         p = np.clip(scores, -_SATURATED, _SATURATED)
     return Probe(p, target, keywords)
-
-
-def of_cases(function: Callable[[Case], Any], setting: Setting, *, is_loss: bool = True, regions: bool = True) -> Ask:
-    """Ask a function of a `Case`, which is given regions of one image and class, as the reference profile has it."""
-
-    def ask(probe: Probe) -> Any:
-        keywords: dict[str, Any] = {**setting.declared, **probe.keywords}
-        if setting.classes > 1:
-            keywords["class_axis"] = 1
-        if regions:
-            keywords["axis"] = tuple(range(2, np.ndim(probe.pred)))
-        if is_loss and setting.takes == "logit":
-            keywords["from_logits"] = True
-        return function(Case(setting.name, probe.pred.copy(), probe.target.copy(), keywords, "float64", is_loss))
-
-    return ask
 
 
 @dataclass(frozen=True)

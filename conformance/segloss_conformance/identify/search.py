@@ -113,6 +113,11 @@ class Finding:
         return self.family.differences(self.candidates[0], self.setting) if self.candidates else []
 
     @property
+    def call(self) -> str | None:
+        """The call of `segloss_ref` that means the same, where there is one."""
+        return self.family.call(self.candidates[0], self.setting) if self.candidates else None
+
+    @property
     def ambiguous(self) -> dict[str, list[str]]:
         """For every axis that could not be settled, the options that remain, in words."""
         first = self.candidates[0].member if self.candidates else None
