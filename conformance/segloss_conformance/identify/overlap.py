@@ -338,7 +338,7 @@ class OverlapFamily(Family):
         for gamma in gammas:
             for raw, doubt in self._solved(member, probes, numbers, gamma, precision, setting):
                 tidy = _tidied(raw, doubt, reference)
-                if tidy is None:
+                if tidy is None or (member.scale == "means" and tidy["n"] == tidy["d"] == 0):
                     continue
                 if "gamma" in reference:
                     tidy["gamma"] = gamma
@@ -618,7 +618,7 @@ def _favoured(classes: int) -> tuple[Any, Any]:
 def _drawn(generator: np.random.Generator, setting: Setting) -> tuple[Any, Any]:
     classes = setting.classes
     images = int(generator.integers(1, 4)) if setting.images else 1
-    shape = [(2, 2), (2, 3), (1, 5), (3, 3)][generator.integers(4)]
+    shape = [(2, 2), (2, 3)][generator.integers(2)]  # few shapes: some libraries compile for each
     if classes == 1:
         y = generator.random((images, 1, *shape)) < generator.choice([0.2, 0.5, 0.8])
         if images > 1 and generator.random() < 0.6:

@@ -24,6 +24,9 @@ POOL = 160
 """Probes to choose from."""
 FEW = 24
 """Probes to choose from while there are still many candidates: almost any splits them."""
+PATIENCE = 8.0
+"""Seconds after which no more cases are asked for confirmation than `LEAST`: some libraries compile for every shape."""
+LEAST = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,11 +194,15 @@ def _fitting(
 
 
 def _plainness(family: Family, reference: Candidate[Any], candidate: Candidate[Any]) -> tuple[int, int]:
-    """How far from the reference: axes and constants that differ."""
+    """How far from the reference: axes and constants that differ, and constants that are no round numbers."""
     axes = [one.name for one in dataclasses.fields(reference.member)]
+    awkward = sum(
+        isinstance(value, float) and math.isfinite(value) and float(f"{value:.4g}") != value
+        for value in candidate.constants.values()
+    )  # nobody writes 0.08333 where 0.25 of another divisor says the same
     choices = sum(getattr(candidate.member, one) != getattr(reference.member, one) for one in axes)
     constants = sum(candidate.constants.get(name) != value for name, value in reference.constants.items())
-    return choices + constants, constants
+    return choices + constants + 2 * awkward, constants
 
 
 def _nearest(family: Family, asker: _Asker, setting: Setting, fitted: Sequence[Candidate[Any]]) -> Candidate[Any]:
@@ -258,7 +265,7 @@ def search(family: Family, ask: Ask, setting: Setting, *, seed: int = 0, confirm
     candidates.sort(key=lambda one: _plainness(family, reference, one))
     confirmed, disagreement, last = 0, None, candidates[0] if candidates else None
     for found in family.pool(setting, seed + 1, confirm):
-        if not candidates:
+        if not candidates or (confirmed >= LEAST and time.perf_counter() - start > PATIENCE):
             break
         reply = asker.one(found)
         if reply is None:

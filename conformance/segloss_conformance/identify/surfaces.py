@@ -282,7 +282,11 @@ class SurfaceFamily(Family):
             found = [nice(q, 1e-4) for q in roots(lambda q: answer(q) - wanted, np.linspace(0.0, 100.0, 26))]
         elif not found:
             found = [q for q in np.arange(0.0, 100.0, 2.5).tolist() if same(answer(q), wanted, precision)][:1]
-        return [Candidate(member, constants | {"percentile": q}) for q in found]
+        if 100.0 in found and member.statistic != "linear":
+            found = [100.0]  # on small masks other percentiles may be rounded to the largest distance
+        # The largest distance is attained, and the larger of two maxima is that of both sets together.
+        twin = member.combine == "pooled" or member.statistic != ("attained" if member.surface == "surfel" else self.statistics[0])
+        return [Candidate(member, constants | {"percentile": q}) for q in found if not (q == 100 and twin)]
 
     # Words
 
@@ -297,11 +301,11 @@ class SurfaceFamily(Family):
             if option == getattr(reference.member, name):
                 continue
             if name == "statistic" and k.get("percentile") == 100:
-                continue
+                continue  # the largest distance is the same by every rule
             phrases.append(_WORDS[name][option])
         said = {"both": "both masks empty", "no_pred": "an empty prediction", "no_target": "an empty target"}
         values = {name: k[name] for name in _EMPTY}
-        if values["no_pred"] == values["no_target"]:
+        if same(values["no_pred"], values["no_target"], _EXACT):
             del values["no_target"]
             said["no_pred"] = "one mask empty"
         for name, value in values.items():
@@ -342,7 +346,7 @@ class SurfaceFamily(Family):
     def pool(self, setting: Setting, seed: int, count: int) -> list[Probe]:
         """Rectangles with holes and bumps, and edited or shifted copies, inside the image and at its edge."""
         generator = np.random.default_rng(seed)
-        found: list[Probe] = []
+        found = [self._probe(*masks, setting, spacing) for masks, spacing in _hollow()][:count]
         while len(found) < count:
             shape = [(5, 7), (7, 5), (6, 6), (4, 9)][generator.integers(4)]
             pred, target = _shape(generator, shape), _shape(generator, shape)
@@ -358,6 +362,19 @@ class SurfaceFamily(Family):
 
 
 _EXACT = Precision("exact", 1e-9, 1e-12, 0.0)
+
+
+def _hollow() -> Iterator[tuple[tuple[Any, Any], tuple[float, float]]]:
+    """Blocks with a hole against solid ones: they differ inside alone, where most masks are alike."""
+    for margin, spacing in itertools.product((0, 1), ((1.0, 1.0), (1.5, 1.0), (1.0, 1.5))):
+        solid = np.zeros((9 + 2 * margin, 9 + 2 * margin), dtype=np.int64)
+        solid[margin : 9 + margin, margin : 9 + margin] = 1
+        holed, ring = solid.copy(), solid.copy()
+        holed[margin + 3, margin + 3] = 0  # the deepest pixel is its neighbour by a corner
+        ring[margin + 2 : margin + 7, margin + 2 : margin + 7] = 0
+        yield (holed, solid), spacing
+        yield (solid, holed), spacing
+        yield (solid, ring), spacing
 
 
 def _shape(generator: np.random.Generator, shape: tuple[int, int]) -> Any:
