@@ -184,9 +184,9 @@ def _factors(form: str, k: Constants) -> tuple[float, float, float, float]:
 
 def _returned(output: str, r: float, gamma: float) -> float:
     """What becomes of a region's score."""
-    if output in ("loss", "power of mean", "log of mean"):
+    if output in ("loss", "power of mean"):
         return 1 - r
-    if output == "score":
+    if output in ("score", "log of mean"):
         return r
     if output == "negative":
         return -r
@@ -208,7 +208,7 @@ def _score_of(output: str, value: float, gamma: float) -> float:
             return value
         if output == "negative":
             return -value
-        if output == "log":
+        if output in ("log", "log of mean"):
             return math.exp(-value)
         if output == "log cosh":
             return 1 - math.acosh(math.exp(value))
@@ -229,7 +229,7 @@ class OverlapFamily(Family):
     def members(self, setting: Setting) -> Iterator[Overlap]:
         """The product of all choices that differ in a setting; what 0/0 is, `fit` adds where there is no smoothing."""
         many = setting.classes > 1
-        if setting.takes == "probability":
+        if setting.takes == "probability":  # what is expected comes first
             preparing = ["as given", "sigmoid", "thresholded", *(["softmax", "argmax"] if many else [])]
         else:
             preparing = ["softmax", "softmax twice", "argmax"] if many else []
@@ -249,10 +249,14 @@ class OverlapFamily(Family):
         ):  # fmt: skip
             if prepare == "as given" and setting.takes == "logit" and output not in ("loss", "score", "negative"):
                 continue  # the logarithm or power of what may be negative
+            if output == "log of mean" and (average != "mean" or absent_.startswith("as ") or background == "zeroed"):
+                continue
             if background == "zeroed" and (region not in ("image and class", "class") or absent_ != "kept" or average != "mean"):
                 continue
             if form == "sizes" and scale == "means":
                 continue  # on balanced masks P and T are constants, as the smoothing is
+            if "weights" in self.forms and (form, scale) != ("weights", "sums") and prepare != preparing[0]:
+                continue  # of two faults at once the weights could not be told
             yield Overlap(prepare, background, power, form, region, absent_, average, scale, output, "perfect")
 
     def reference(self, setting: Setting) -> Candidate[Overlap]:
@@ -307,7 +311,7 @@ class OverlapFamily(Family):
             return math.nan
         whole = math.fsum(values) * _multiple(m.average, classes, len(values)) / len(values)
         if m.output == "log of mean":
-            return -math.log(1 - whole) if whole < 1 else math.inf if whole == 1 else math.nan
+            return _returned("log", whole, gamma)
         return whole**gamma if m.output == "power of mean" and whole == whole and whole >= 0 else whole
 
     # Constants
@@ -362,8 +366,6 @@ class OverlapFamily(Family):
                 multiple *= 1 - 1 / setting.classes
 
             def score(value: float, multiple: float = multiple) -> float:
-                if m.output == "log of mean":
-                    return 1 - (1 - math.exp(-value)) / multiple if value > -50 else math.nan
                 if m.output == "power of mean":
                     return 1 - value ** (1 / gamma) / multiple if value >= 0 else math.nan
                 return _score_of(m.output, value / multiple, gamma)
@@ -612,7 +614,11 @@ def _favoured(classes: int) -> tuple[Any, Any]:
     labels = np.array([[c for c in range(classes) for _ in range(3)], [classes - 1] * (3 * classes)])
     chosen = np.where(np.arange(labels.size).reshape(labels.shape) % 3 == 1, classes - 1, labels)
     hot = np.eye(classes)
-    return np.moveaxis(hot[chosen], -1, 0)[None], np.moveaxis(hot[labels], -1, 0)[None]
+    p = hot[chosen]
+    if classes > 2:  # unsure pixels, of which a threshold makes none or two of the classes
+        p[1, -2:] = 0.0
+        p[1, -2:, :3] = 0.37, 0.36, 0.27
+    return np.moveaxis(p, -1, 0)[None], np.moveaxis(hot[labels], -1, 0)[None]
 
 
 def _drawn(generator: np.random.Generator, setting: Setting) -> tuple[Any, Any]:

@@ -79,7 +79,9 @@ _WORDS: dict[str, dict[str, str]] = {
 
 
 def _power(x: Any, exponent: float) -> Any:
-    return np.ones_like(x) if exponent == 0 else np.maximum(x, 0) ** exponent
+    if exponent <= 0:  # below 0 on the way to a root alone
+        return np.maximum(x, 1e-6) ** exponent
+    return np.maximum(x, 0) ** exponent
 
 
 @dataclass(frozen=True)

@@ -283,7 +283,7 @@ class SurfaceFamily(Family):
         elif not found:
             found = [q for q in np.arange(0.0, 100.0, 2.5).tolist() if same(answer(q), wanted, precision)][:1]
         if 100.0 in found and member.statistic != "linear":
-            found = [100.0]  # on small masks other percentiles may be rounded to the largest distance
+            found = [q for q in found if not 95 < q < 100]  # on small masks these are rounded to the largest distance
         # The largest distance is attained, and the larger of two maxima is that of both sets together.
         twin = member.combine == "pooled" or member.statistic != ("attained" if member.surface == "surfel" else self.statistics[0])
         return [Candidate(member, constants | {"percentile": q}) for q in found if not (q == 100 and twin)]
@@ -346,7 +346,8 @@ class SurfaceFamily(Family):
     def pool(self, setting: Setting, seed: int, count: int) -> list[Probe]:
         """Rectangles with holes and bumps, and edited or shifted copies, inside the image and at its edge."""
         generator = np.random.default_rng(seed)
-        found = [self._probe(*masks, setting, spacing) for masks, spacing in _hollow()][:count]
+        hollow = [self._probe(*masks, setting, spacing) for masks, spacing in _hollow()]
+        found: list[Probe] = []
         while len(found) < count:
             shape = [(5, 7), (7, 5), (6, 6), (4, 9)][generator.integers(4)]
             pred, target = _shape(generator, shape), _shape(generator, shape)
@@ -358,7 +359,7 @@ class SurfaceFamily(Family):
             spacing = [(1.0, 1.0), (1.5, 1.0), (2.0, 0.5), (1.0, 3.0)][generator.integers(4)]
             if pred.any() and target.any() and not pred.all() and not target.all():
                 found.append(self._probe(pred.astype(np.int64), target.astype(np.int64), setting, spacing))
-        return found
+        return found + hollow
 
 
 _EXACT = Precision("exact", 1e-9, 1e-12, 0.0)
