@@ -382,7 +382,7 @@ class OverlapFamily(Family):
         """Exponents in use, and those with which the answers contradict each other least."""
         declared = float(setting.declared.get("gamma", registry.losses[self.name].parameters["gamma"].default))
         rows = self._equations(m, probes[:-1], answers[:-1], declared, 0.0, setting)
-        key = ("gammas", m.output, m.form, m.average, tuple(row[1:4] for row in rows), *answers)
+        key = ("gammas", m.output, m.form, m.average, m.background, m.region, tuple(row[1:4] for row in rows), *answers)
         known: dict[Any, list[float]] = probes[0].cache
         if key not in known:
             alike = m.scale == "means" or _alike_everywhere(rows)  # means of balanced masks have one unknown less
@@ -403,7 +403,7 @@ class OverlapFamily(Family):
 
             doubt = 1e-6 if precision.name == "float64" else 2e-3
             usual = [declared, 1 / declared, 1.0]
-            found = roots(residual, np.linspace(math.log(0.2), math.log(5.0), 13))
+            found = roots(residual, np.linspace(math.log(0.2), math.log(5.0), 33))
             known[key] = [*dict.fromkeys([*usual, *(nice(math.exp(x), doubt) for x in found)])]
         return known[key]
 

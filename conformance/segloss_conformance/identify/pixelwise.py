@@ -78,6 +78,9 @@ _WORDS: dict[str, dict[str, str]] = {
 }
 
 
+_USUAL = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0)
+
+
 def _power(x: Any, exponent: float) -> Any:
     if exponent <= 0:  # below 0 on the way to a root alone
         return np.maximum(x, 1e-6) ** exponent
@@ -254,7 +257,8 @@ class PixelwiseFamily(Family):
                         continue
                     answer = self.value(candidate, probes[-1], setting.takes)
                     if epsilon == 0 or same(answer, numbers[-1], precision):
-                        found.append(candidate)
+                        if all(candidate.constants != one.constants for one in found):
+                            found.append(candidate)
                         break
         return found
 
@@ -317,7 +321,8 @@ class PixelwiseFamily(Family):
             return (answer if m.sign == "loss" else -answer) - wanted[1]
 
         if key not in known:
-            known[key] = roots(residual, np.linspace(-0.05, 6.0, 9))
+            found = roots(residual, np.linspace(-0.05, 6.0, 25))
+            known[key] = [*found, *(one for one in _USUAL if abs(residual(one)) < 1e-6)]  # two roots may lie side by side
         return known[key]
 
     def _weights(
