@@ -49,6 +49,7 @@ def _value(text: str) -> Any:
 
 
 def table(name: str, pairs: Sequence[str]) -> dict[str, Any]:
+    """NAME=VALUE pairs of an option as a table."""
     found = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")

@@ -15,13 +15,13 @@ from segloss_ref.registry import LossRecord, MetricRecord
 from ..binding import Binding
 from ..callers import caller
 from ..case import Case
-from .asking import TELLING, binding_setting, of_binding, of_cases, of_function
+from .callables import TELLING, binding_setting, of_binding, of_cases, of_function
 from .overlap import OVERLAPS
 from .pixelwise import PIXELWISE
 from .probes import Refused, Setting
-from .report import as_json, sentence, text
 from .search import Family, Finding, search
 from .surfaces import SURFACES
+from .words import as_json, sentence, text
 
 __all__ = ["ALIASES", "FAMILIES", "Finding", "Refused", "Setting", "as_json", "hint", "identify", "sentence", "text"]
 
@@ -92,7 +92,9 @@ def identify(
         setting = binding_setting(target, declared or {}, classes=classes, soft=soft, pool=pool)
         call = caller(target, target.devices[0], "eager")
         try:
-            return search(chosen, of_binding(target, call, setting, declared or {}), setting, seed=seed, confirm=confirm)
+            return search(
+                chosen, of_binding(target, call, setting, declared or {}), setting, seed=seed, confirm=confirm
+            )
         finally:
             call.close()
     setting = Setting(
@@ -132,7 +134,7 @@ def hint(implementation: Any, record: LossRecord | MetricRecord, case: Case | No
 def _of_cases(implementation: Any, record: LossRecord | MetricRecord, case: Case, family: Family) -> Finding:
     declared = {name: value for name, value in TELLING.items() if name in record.parameters}
     classes = 3 if case.keywords.get("class_axis") is not None else 1
-    refused = getattr(record, "class_axis_refuses", frozenset()) if classes > 1 else frozenset()
+    refused: frozenset[str] = getattr(record, "class_axis_refuses", frozenset()) if classes > 1 else frozenset()
     declared = {name: value for name, value in declared.items() if name not in refused}
     setting = Setting(
         record.name, "logit" if case.is_loss and case.keywords.get("from_logits") else "probability", classes, declared

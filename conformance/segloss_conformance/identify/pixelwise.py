@@ -1,8 +1,8 @@
 """Cross-entropies and focal losses, by the choices in which implementations differ.
 
-A pixel costs w1 y (1-p)^g (-log p) + w0 (1-y) p^g (-log(1-p)), or the true class's term alone. The weights, the exponent and the
-epsilon of a clipped logarithm are solved for; which terms there are, what is divided by and what is done to the prediction
-first are choices by name.
+A pixel costs w1 y (1-p)^g (-log p) + w0 (1-y) p^g (-log(1-p)), or the true class's term alone. The weights, the exponent and
+the epsilon of a clipped logarithm are solved for; which terms there are, what is divided by and what is done to the
+prediction first are choices by name.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ import numpy as np
 
 from segloss_ref import registry
 
-from .overlap import prepared, roots
-from .probes import Answer, Precision, Probe, Setting, nice, probe, same
-from .search import Candidate, Constants, Family
+from .drawing import drawn_pixels, single_pixel
+from .predictions import prepared
+from .probes import Answer, Precision, Probe, Setting, probe, same
+from .search import Candidate, Constants, Family, Told
+from .solving import nice, roots
 
 __all__ = ["PIXELWISE", "Pixelwise", "PixelwiseFamily"]
 
@@ -103,7 +105,11 @@ class PixelwiseFamily(Family):
         many = setting.classes > 1
         expected = "as given" if setting.takes == "probability" else "softmax" if many else "sigmoid"
         preparing = ["as given"] if setting.takes == "probability" else ["softmax twice"] if many else []
-        preparing += ["sigmoid", *(["softmax"] if many else []), *(["sigmoid twice"] if setting.takes == "logit" else [])]
+        preparing += [
+            "sigmoid",
+            *(["softmax"] if many else []),
+            *(["sigmoid twice"] if setting.takes == "logit" else []),
+        ]
         divisors = ["elements", *(["pixels"] if many else []), "images", "nothing", "positives"]
         for one in itertools.product(
             preparing, ("kept", "dropped") if many else ("kept",), ("both", "true class") if many else ("both",),
@@ -178,7 +184,7 @@ class PixelwiseFamily(Family):
                 np.where(factor == 0, 0.0, -factor * log) for factor, log in zip(factors, (log_p, log_q), strict=True)
             )
             if m.balance != "constant":
-                axes = (1, 2, 3) if m.balance == "image" else None
+                axes: tuple[int, ...] | None = (1, 2, 3) if m.balance == "image" else None
                 if m.terms == "true class" and y.shape[1] > 1:
                     axes = (2, 3) if m.balance == "image" else (0, 2, 3)
                 share = y.mean(axis=axes, keepdims=True)
@@ -237,65 +243,62 @@ class PixelwiseFamily(Family):
         other kind, which costs nothing.
         """
         levels = [(1, 0.5), (1, 0.3), (0, 0.7), (1, 0.0)] if self.focal else [(1, 0.3), (0, 0.7), (1, 0.0)]
-        return [probe(*_pair(setting.classes, y, p), setting) for y, p in levels]
+        return [probe(*single_pixel(setting.classes, y, p), setting) for y, p in levels]
 
-    def fit(
-        self, member: Pixelwise, probes: Sequence[Probe], answers: Sequence[Answer | str], precision: Precision, setting: Setting
-    ) -> list[Candidate[Pixelwise]]:  # fmt: skip
+    def fit(self, member: Pixelwise, told: Told) -> list[Candidate[Pixelwise]]:
         """The member with the weights, exponents and epsilons that give these answers."""
-        numbers = [answer for answer in answers if not isinstance(answer, str)]  # the last may be inf, or 0 times inf
+        numbers = [float(answer) for answer in told.answers]  # the last may be inf, or 0 times inf
         if not all(math.isfinite(number) for number in numbers[:-1]):
             return []
         sign = 1.0 if member.sign == "loss" else -1.0
         wanted = [sign * number for number in numbers]
-        found = []
-        for gamma in self._gammas(member, probes, wanted, 0.0, setting):
-            for rough in self._epsilons(member, probes, wanted, gamma, setting):
+        found: list[Candidate[Pixelwise]] = []
+        for gamma in self._gammas(member, told, wanted, 0.0):
+            for rough in self._epsilons(member, told, wanted, gamma):
                 for epsilon in dict.fromkeys([nice(rough, 1e-4 * rough), rough]):
-                    candidate = self._candidate(member, probes, wanted, gamma, epsilon, precision, setting)
+                    candidate = self._candidate(member, told, wanted, gamma, epsilon)
                     if candidate is None:
                         continue
-                    answer = self.value(candidate, probes[-1], setting.takes)
-                    if epsilon == 0 or same(answer, numbers[-1], precision):
+                    answer = self.value(candidate, told.probes[-1], told.setting.takes)
+                    if epsilon == 0 or same(answer, numbers[-1], told.precision):
                         if all(candidate.constants != one.constants for one in found):
                             found.append(candidate)
                         break
         return found
 
     def _candidate(
-        self, m: Pixelwise, probes: Sequence[Probe], wanted: Sequence[float], gamma: float, epsilon: float,
-        precision: Precision, setting: Setting,
-    ) -> Candidate[Pixelwise] | None:  # fmt: skip
+        self, m: Pixelwise, told: Told, wanted: Sequence[float], gamma: float, epsilon: float
+    ) -> Candidate[Pixelwise] | None:
         """The member with this epsilon, an exponent near `gamma`, and the weights that follow; None where they cannot be."""
-        reference = self.reference(setting).constants
-        near = [one for one in self._gammas(m, probes, wanted, epsilon, setting) if abs(one - gamma) < 1e-2]
-        exponent = nice(near[0] if near else gamma, 1e-7 if precision.name == "float64" else 2e-3)
-        weights = self._weights(m, probes, wanted, exponent, epsilon, setting)
+        reference = self.reference(told.setting).constants
+        near = [one for one in self._gammas(m, told, wanted, epsilon) if abs(one - gamma) < 1e-2]
+        exponent = nice(near[0] if near else gamma, 1e-7 if told.precision.name == "float64" else 2e-3)
+        weights = self._weights(m, told, wanted, exponent, epsilon)
         if weights is None or min(weights) < -1e-6 or max(weights) > 1e3 or sum(weights) < 1e-6:
             return None
         if m.divisor == "weights" and abs(weights[0] - weights[1]) < 1e-6:
             return None  # then they are pixels
-        w1, w0 = (_tidy(w, name, reference, precision) for w, name in zip(weights, ("w1", "w0"), strict=True))
+        w1, w0 = (_tidy(w, name, reference, told.precision) for w, name in zip(weights, ("w1", "w0"), strict=True))
         # With a fixed number of classes a mean over them is a sum over them at other weights: keep the plainer one.
-        times = {"elements": 1 / setting.classes, "pixels": float(setting.classes)}.get(m.divisor, 0.0)
+        times = {"elements": 1 / told.setting.classes, "pixels": float(told.setting.classes)}.get(m.divisor, 0.0)
         plain = math.isclose(w1 * times, reference["w1"]) and math.isclose(w0 * times, reference["w0"])
-        if setting.classes > 1 and (plain or (w0 == 0 and m.terms == "both")):
+        if told.setting.classes > 1 and (plain or (w0 == 0 and m.terms == "both")):
             return None
         return Candidate(m, {"w1": w1, "w0": w0, "gamma": exponent, "epsilon": epsilon})
 
-    def _epsilons(
-        self, m: Pixelwise, probes: Sequence[Probe], wanted: Sequence[float], gamma: float, setting: Setting
-    ) -> list[float]:
+    def _epsilons(self, m: Pixelwise, told: Told, wanted: Sequence[float], gamma: float) -> list[float]:
         """The epsilon that the answer at probability 0 tells; so small a number does not move the other answers."""
         if m.logarithm in ("exact", "naive"):
             return [0.0]
-        weights = self._weights(m, probes, wanted, gamma, 0.0, setting)
+        weights = self._weights(m, told, wanted, gamma, 0.0)
         if weights is None or not math.isfinite(wanted[-1]):
             return []
         k = {"w1": weights[0], "w0": weights[1], "gamma": gamma}
 
         def residual(log_epsilon: float) -> float:
-            answer = self.value(Candidate(m, k | {"epsilon": math.exp(log_epsilon)}), probes[-1], setting.takes)
+            answer = self.value(
+                Candidate(m, k | {"epsilon": math.exp(log_epsilon)}), told.probes[-1], told.setting.takes
+            )
             return (answer if m.sign == "loss" else -answer) - wanted[-1]
 
         grid = np.linspace(math.log(1e-45), math.log(1e-2), 3)
@@ -303,36 +306,37 @@ class PixelwiseFamily(Family):
             return []  # nothing is cut off
         return [math.exp(x) for x in roots(residual, grid)]
 
-    def _gammas(
-        self, m: Pixelwise, probes: Sequence[Probe], wanted: Sequence[float], epsilon: float, setting: Setting
-    ) -> list[float]:
+    def _gammas(self, m: Pixelwise, told: Told, wanted: Sequence[float], epsilon: float) -> list[float]:
         """Exponents with which the answers at three probabilities agree."""
         if not self.focal:
             return [0.0]
         key = ("gammas", m.prepare, m.background, m.terms, m.modulator, m.logarithm, m.divisor, epsilon, *wanted)
-        known: dict[Any, list[float]] = probes[0].cache
+        known: dict[Any, list[float]] = told.probes[0].cache
 
         def residual(gamma: float) -> float:
-            weights = self._weights(m, probes, wanted, gamma, epsilon, setting)
+            weights = self._weights(m, told, wanted, gamma, epsilon)
             if weights is None:
                 return math.nan
             k = {"w1": weights[0], "w0": weights[1], "gamma": gamma, "epsilon": epsilon}
-            answer = self.value(Candidate(m, k), probes[1], setting.takes)
+            answer = self.value(Candidate(m, k), told.probes[1], told.setting.takes)
             return (answer if m.sign == "loss" else -answer) - wanted[1]
 
         if key not in known:
             found = roots(residual, np.linspace(-0.05, 6.0, 25))
-            known[key] = [*found, *(one for one in _USUAL if abs(residual(one)) < 1e-6)]  # two roots may lie side by side
+            # Two roots may lie side by side, where no sign changes.
+            known[key] = [*found, *(one for one in _USUAL if abs(residual(one)) < 1e-6)]
         return known[key]
 
     def _weights(
-        self, m: Pixelwise, probes: Sequence[Probe], wanted: Sequence[float], gamma: float, epsilon: float, setting: Setting
-    ) -> tuple[float, float] | None:  # fmt: skip
+        self, m: Pixelwise, told: Told, wanted: Sequence[float], gamma: float, epsilon: float
+    ) -> tuple[float, float] | None:
         """The two weights that give the answers to the first foreground pixel and to the background pixel."""
         if m.balance != "constant":
             return 1.0, 1.0
-        one, other = 0, len(probes) - 2
-        (a, b, da), (c, d, dc) = (self._sums(m, probes[i], setting.takes, gamma, epsilon) for i in (one, other))
+        one, other = 0, len(told.probes) - 2
+        (a, b, da), (c, d, dc) = (
+            self._sums(m, told.probes[i], told.setting.takes, gamma, epsilon) for i in (one, other)
+        )
         r, s = wanted[one] * da, wanted[other] * dc
         if m.divisor == "weights":  # r = w1 a/(w1 + w0), s = w0 d/(w1 + w0): the ratio alone can be known
             return (1.0, s * a / (d * r)) if d * r > 0 else None
@@ -344,7 +348,7 @@ class PixelwiseFamily(Family):
         if abs(r * c - s * a) > 1e-9 * max(1.0, abs(r), abs(s)) or a <= 0:
             return None
         # With two classes that exclude each other, or without background terms, the first answer settles what can be.
-        w1, w0 = (self.reference(setting).constants[name] for name in ("w1", "w0")) if b > 0 else (1.0, 0.0)
+        w1, w0 = (self.reference(told.setting).constants[name] for name in ("w1", "w0")) if b > 0 else (1.0, 0.0)
         scale = r / (w1 * a + w0 * b)
         return scale * w1, scale * w0
 
@@ -378,7 +382,11 @@ class PixelwiseFamily(Family):
             return ["the background's term is missing", *([f"weight {pair[0]:g}"] if pair[0] != wanted[0] else [])]
         if m.background == "dropped" and m.terms == "true class" and pair[0] == wanted[0]:
             return []
-        names = ("foreground", "background") if setting.classes == 1 or m.terms == "true class" else ("true class", "others")
+        names = (
+            ("foreground", "background")
+            if setting.classes == 1 or m.terms == "true class"
+            else ("true class", "others")
+        )
         if self.focal:
             if pair == (1.0, 1.0):
                 return ["no alpha"]
@@ -401,44 +409,12 @@ class PixelwiseFamily(Family):
     def pool(self, setting: Setting, seed: int, count: int) -> list[Probe]:
         """Random pixels of several images; some at probability 0 or 1, and some images of one class only."""
         generator = np.random.default_rng(seed)
-        return [probe(*_drawn(generator, setting), setting) for _ in range(count)]
+        return [probe(*drawn_pixels(generator, setting), setting) for _ in range(count)]
 
 
 def _tidy(w: float, name: str, reference: Constants, precision: Precision) -> float:
     doubt = 16 * precision.unit * max(1.0, abs(w))
     return reference[name] if abs(w - reference[name]) <= doubt else nice(w, doubt)
-
-
-def _pair(classes: int, y: int, p: float) -> tuple[Any, Any]:
-    """A pixel of class `y` in which class 1 has probability `p`, beside a certain one of the other kind."""
-    if classes == 1:
-        return np.array([[[[p, 1.0 - y], [p, 1.0 - y]]]]), np.array([[[[y, 1 - y], [y, 1 - y]]]])
-    spread, hot = np.zeros((2, classes)), np.zeros((2, classes), dtype=int)
-    rest = 0.25 * (1 - p) if classes > 2 else 0.0  # so that the classes' terms differ, as those of two cannot
-    spread[0, :2] = 1 - p - rest, p
-    spread[0, 2:3] = rest
-    spread[1, 1 - y] = hot[0, y] = hot[1, 1 - y] = 1
-    return (np.repeat(a.T[None, :, None, :], 2, axis=2) for a in (spread, hot))  # type: ignore[return-value]
-
-
-def _drawn(generator: np.random.Generator, setting: Setting) -> tuple[Any, Any]:
-    classes = setting.classes
-    images = int(generator.integers(1, 4)) if setting.images else 1
-    shape = [(2, 2), (2, 3)][generator.integers(2)]  # few shapes: some libraries compile for each
-    if classes == 1:
-        y = generator.random((images, 1, *shape)) < generator.choice([0.2, 0.5, 0.8])
-        p = generator.integers(1, 32, y.shape) / 32
-    else:
-        labels = generator.integers(0, classes, (images, *shape))
-        y = np.moveaxis(np.eye(classes)[labels], -1, 1)
-        p = np.moveaxis(generator.dirichlet(np.ones(classes), labels.shape), -1, 1)
-        p = np.maximum(np.round(p * 64), 1)
-        p = p / p.sum(axis=1, keepdims=True)
-    if generator.random() < 0.3:
-        p = np.where(generator.random(p[:, :1].shape) < 0.5, y, p)  # certain, and right
-    elif generator.random() < 0.2:
-        p[0, :, 0, 0] = np.roll(y[0, :, 0, 0], 1) if classes > 1 else 1 - y[0, 0, 0, 0]  # certain, and wrong
-    return p, y
 
 
 PIXELWISE: Mapping[str, PixelwiseFamily] = {

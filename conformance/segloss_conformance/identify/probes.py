@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 __all__ = [
-    "RAISES", "Answer", "Ask", "Precision", "Probe", "Refused", "Setting", "Takes", "nice", "probe", "same",
+    "RAISES", "Answer", "Ask", "Precision", "Probe", "Refused", "Setting", "Takes", "probe", "same",
 ]  # fmt: skip
 
 Takes = Literal["probability", "logit"]
@@ -113,14 +113,3 @@ def same(a: Answer | str, b: Answer | str, precision: Precision) -> bool:
     if not (math.isfinite(a) and math.isfinite(b)):
         return a == b or (math.isnan(a) and math.isnan(b))
     return abs(a - b) <= precision.absolute + precision.relative * max(abs(a), abs(b))
-
-
-def nice(x: float, uncertainty: float) -> float:
-    """The number of fewest decimal digits within the uncertainty: what somebody would have written down."""
-    if not math.isfinite(x) or not math.isfinite(uncertainty):
-        return x
-    if abs(x) <= uncertainty or x == 0:
-        return 0.0
-    power = 10.0 ** round(math.log10(abs(x)))
-    tidy = [math.copysign(float(f"{power:e}"), x), *(float(f"{x:.{digits}e}") for digits in range(7))]
-    return next((one for one in tidy if abs(one - x) <= uncertainty), x)

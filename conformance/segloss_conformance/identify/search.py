@@ -15,9 +15,10 @@ import numpy as np
 
 from .probes import RAISES, Answer, Ask, Precision, Probe, Refused, Setting, same
 
-__all__ = ["Candidate", "Constants", "Disagreement", "Family", "Finding", "search"]
+__all__ = ["Candidate", "Constants", "Disagreement", "Family", "Finding", "Told", "search"]
 
-Constants = dict[str, float]
+Constants = dict[str, Any]
+"""Numbers by name; for what is said of empty masks also `RAISES`."""
 M = TypeVar("M")
 
 POOL = 160
@@ -35,6 +36,16 @@ class Candidate(Generic[M]):
 
     member: M
     constants: Constants
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a callable answered to the calibrating probes."""
+
+    probes: Sequence[Probe]
+    answers: Sequence[Answer | str]
+    precision: Precision
+    setting: Setting
 
 
 class Family(ABC):
@@ -63,9 +74,7 @@ class Family(ABC):
         """What is asked first, to solve for the constants."""
 
     @abstractmethod
-    def fit(
-        self, member: Any, probes: Sequence[Probe], answers: Sequence[Answer | str], precision: Precision, setting: Setting
-    ) -> list[Candidate[Any]]:  # fmt: skip
+    def fit(self, member: Any, told: Told) -> list[Candidate[Any]]:
         """The member with the constants that may have given the answers to `calibrations`; none where it cannot have."""
 
     @abstractmethod
@@ -227,7 +236,9 @@ def _nearest(family: Family, asker: _Asker, setting: Setting, fitted: Sequence[C
 _COARSE = Precision("coarse", 1e-6, 1e-6, 1e-6)
 
 
-def search(family: Family, ask: Ask, setting: Setting, *, seed: int = 0, confirm: int = 100, limit: int = 16) -> Finding:
+def search(
+    family: Family, ask: Ask, setting: Setting, *, seed: int = 0, confirm: int = 100, limit: int = 16
+) -> Finding:
     """Which convention of `family` the callable follows."""
     start = time.perf_counter()
     asker = _Asker(ask, family)
@@ -238,9 +249,10 @@ def search(family: Family, ask: Ask, setting: Setting, *, seed: int = 0, confirm
             raise Refused(f"{type(problem).__name__}: {problem}") from problem
     precision = Precision.of(asker.answers)
     takes = setting.takes
+    told = Told([*asker.probes], [*asker.answers], precision, setting)
     fitted: list[Candidate[Any]] = []
     for member in family.members(setting):
-        fitted += family.fit(member, asker.probes, asker.answers, precision, setting)
+        fitted += family.fit(member, told)
     candidates = fitted
     for found, answer in zip(asker.probes, asker.answers, strict=True):
         candidates = _fitting(family, candidates, found, answer, precision, takes)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .overlap import roots
-from .probes import RAISES, Answer, Precision, Probe, Setting, nice, same
-from .search import Candidate, Constants, Family
+from .probes import RAISES, Answer, Precision, Probe, Setting, same
+from .search import Candidate, Constants, Family, Told
+from .solving import nice, roots
 
 __all__ = ["SURFACES", "Surface", "SurfaceFamily"]
 
@@ -94,10 +94,16 @@ def _elements(mask: Any, m: Surface, spacing: tuple[float, float]) -> tuple[Any,
         count = sum(corner.astype(int) for corner in corners)
         a, b = spacing
         diagonal = math.hypot(a, b) / 2
-        across = corners[0] & corners[3] & ~corners[1] & ~corners[2] | corners[1] & corners[2] & ~corners[0] & ~corners[3]
-        beside = corners[0] & corners[2] & ~corners[1] & ~corners[3] | corners[1] & corners[3] & ~corners[0] & ~corners[2]
+        across = (
+            corners[0] & corners[3] & ~corners[1] & ~corners[2] | corners[1] & corners[2] & ~corners[0] & ~corners[3]
+        )
+        beside = (
+            corners[0] & corners[2] & ~corners[1] & ~corners[3] | corners[1] & corners[3] & ~corners[0] & ~corners[2]
+        )
         length = np.where(
-            (count == 1) | (count == 3), diagonal, np.where(count == 2, np.where(across, 2 * diagonal, np.where(beside, a, b)), 0)
+            (count == 1) | (count == 3),
+            diagonal,
+            np.where(count == 2, np.where(across, 2 * diagonal, np.where(beside, a, b)), 0),
         )
         if m.border == "ignore":
             length[[0, -1], :] = 0
@@ -153,7 +159,7 @@ def _percentile(d: Any, w: Any, q: float, how: str) -> float:
         share = np.cumsum(w) / w.sum()
         return float(d[min(int(np.searchsorted(share, q / 100 - 1e-12)), len(d) - 1)])
     place = (len(d) - 1) * min(max(q, 0.0), 100.0) / 100
-    low, high = d[int(math.floor(place + 1e-12))], d[int(math.ceil(place - 1e-12))]
+    low, high = d[math.floor(place + 1e-12)], d[math.ceil(place - 1e-12)]
     if how == "lower":
         return float(low)
     if how == "higher":
@@ -219,8 +225,8 @@ class SurfaceFamily(Family):
             answer: Any = k["both" if not (pred or target) else "no_pred" if target else "no_target"]
             return RAISES if answer is RAISES else float(answer)
         sets = _sets(found, m)
-        if sets is None:
-            return k["both"]
+        if sets is None:  # a mask without a surface: the largest one, where the image's edge is none
+            return math.nan
         a, wa, b, wb = sets
         if m.combine == "pooled":
             return self._one(np.concatenate([a, b]), np.concatenate([wa, wb]), m, k, found)
@@ -259,33 +265,33 @@ class SurfaceFamily(Family):
             keywords["tolerance"] = setting.declared.get("tolerance", 1.5)
         return Probe(pred, target, keywords)
 
-    def fit(
-        self, member: Surface, probes: Sequence[Probe], answers: Sequence[Answer | str], precision: Precision, setting: Setting
-    ) -> list[Candidate[Surface]]:  # fmt: skip
+    def fit(self, member: Surface, told: Told) -> list[Candidate[Surface]]:
         """The member with what was said of empty masks, and with the percentiles that give the last answer."""
-        if not setting.spacing and member.spacing != "used":
+        if not told.setting.spacing and member.spacing != "used":
             return []
-        constants: dict[str, Any] = dict(zip(_EMPTY, answers, strict=False))
+        constants: dict[str, Any] = dict(zip(_EMPTY, told.answers, strict=False))
         if not self.ranked:
             return [Candidate(member, constants)]
-        wanted = answers[-1]
+        wanted = told.answers[-1]
         if isinstance(wanted, str):
             return []
 
         def answer(q: float) -> float:
-            value = self.value(Candidate(member, constants | {"percentile": q}), probes[-1], setting.takes)
+            value = self.value(Candidate(member, constants | {"percentile": q}), told.probes[-1], told.setting.takes)
             return math.nan if isinstance(value, str) else value
 
-        usual = [*dict.fromkeys([self.reference(setting).constants["percentile"], *_USUAL])]
-        found = [q for q in usual if same(answer(q), wanted, precision)]
+        usual = [*dict.fromkeys([self.reference(told.setting).constants["percentile"], *_USUAL])]
+        found = [q for q in usual if same(answer(q), wanted, told.precision)]
         if not found and member.statistic == "linear":
             found = [nice(q, 1e-4) for q in roots(lambda q: answer(q) - wanted, np.linspace(0.0, 100.0, 26))]
         elif not found:
-            found = [q for q in np.arange(0.0, 100.0, 2.5).tolist() if same(answer(q), wanted, precision)][:1]
+            found = [q for q in np.arange(0.0, 100.0, 2.5).tolist() if same(answer(q), wanted, told.precision)][:1]
         if 100.0 in found and member.statistic != "linear":
             found = [q for q in found if not 95 < q < 100]  # on small masks these are rounded to the largest distance
         # The largest distance is attained, and the larger of two maxima is that of both sets together.
-        twin = member.combine == "pooled" or member.statistic != ("attained" if member.surface == "surfel" else self.statistics[0])
+        twin = member.combine == "pooled" or member.statistic != (
+            "attained" if member.surface == "surfel" else self.statistics[0]
+        )
         return [Candidate(member, constants | {"percentile": q}) for q in found if not (q == 100 and twin)]
 
     # Words
@@ -321,7 +327,12 @@ class SurfaceFamily(Family):
     def call(self, candidate: Candidate[Surface], setting: Setting) -> str | None:
         """The call of `segloss_ref` that is the same, where there is one."""
         m, k = candidate.member, candidate.constants
-        if m.spacing != "used" or m.metric != "euclidean" or m.to != "surface" or m.statistic not in ("linear", "attained", "mean", "<="):
+        if (
+            m.spacing != "used"
+            or m.metric != "euclidean"
+            or m.to != "surface"
+            or m.statistic not in ("linear", "attained", "mean", "<=")
+        ):
             return None
         if m.surface not in ("voxel", "voxel_full", "surfel") or any(
             not same(k[name], self.reference(setting).constants[name], _EXACT) for name in _EMPTY[1:]

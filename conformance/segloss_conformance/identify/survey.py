@@ -1,7 +1,7 @@
 """Every member of every family, asked as if it were somebody's function: is it found, and after how many probes?
 
-``python -m segloss_conformance.identify.survey [FAMILY ...] [--members N] [--seed N]``; without ``--members`` all of them, which
-takes hours.
+``python -m segloss_conformance.identify.survey [FAMILY ...] [--members N] [--seed N]``; without ``--members`` all of them,
+which takes hours.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from . import FAMILIES
-from .overlap import Overlap
+from .overlap_members import Overlap
 from .pixelwise import Pixelwise
 from .probes import RAISES, Ask, Precision, Setting, same
 from .search import Candidate, Constants, Family, search
@@ -39,7 +39,7 @@ def settings_of(family: Family) -> list[Setting]:
     """The settings in which a family is asked."""
     if family.raising:
         return [Setting(family.name)]
-    return [Setting(family.name, takes, classes) for takes in ("probability", "logit") for classes in (1, 3)]  # type: ignore[arg-type]
+    return [Setting(family.name, takes, classes) for takes in ("probability", "logit") for classes in (1, 3)]
 
 
 def _constants(family: Family, member: Any, setting: Setting, generator: np.random.Generator) -> Constants:
@@ -100,7 +100,11 @@ def survey(family: Family, setting: Setting, members: int | None, seed: int = 0)
         candidate = Candidate(member, _constants(family, member, setting, generator))
         finding = search(family, _acted(family, candidate, setting), setting, seed=seed, confirm=20)
         alike = bool(finding.candidates) and all(
-            same(family.value(finding.candidates[0], one, setting.takes), family.value(candidate, one, setting.takes), _EXACT)
+            same(
+                family.value(finding.candidates[0], one, setting.takes),
+                family.value(candidate, one, setting.takes),
+                _EXACT,
+            )
             for one in fresh
         )
         yield Surveyed(candidate, finding.probes, finding.seconds, alike)
@@ -121,8 +125,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             missed += len(lost)
             probes, seconds = [one.probes for one in found], [one.seconds for one in found]
             print(
-                f"{name:26} {setting.takes:11} {setting.classes} classes: {len(found)} members, probes {np.mean(probes):.2f} mean "
-                f"{max(probes)} max, {max(seconds):.1f} s at most, {len(lost)} not found",
+                f"{name:26} {setting.takes:11} {setting.classes} classes: {len(found)} members, "
+                f"probes {np.mean(probes):.2f} mean {max(probes)} max, {max(seconds):.1f} s at most, {len(lost)} not found",
                 flush=True,
             )
             for one in lost:

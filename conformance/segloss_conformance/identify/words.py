@@ -87,7 +87,9 @@ def as_json(finding: Finding) -> str:
             "precision": finding.precision.name,
             "probes": finding.probes,
             "confirmed": finding.confirmed,
-            "nearest": None if finding.candidates or first is None else finding.family.differences(first, finding.setting),
+            "nearest": None
+            if finding.candidates or first is None
+            else finding.family.differences(first, finding.setting),
             "disagreement": None
             if one is None
             else {

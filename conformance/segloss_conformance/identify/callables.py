@@ -76,6 +76,7 @@ def binding_setting(
         if Expression(value).names <= own.keys():
             told[name] = Expression(value).value(own)
     layout = binding.layout
+    asked: Any = pool or ("batch" if layout == "any" else binding.pool)
     single = "C" not in layout or binding.target == "binary"
     return Setting(
         binding.spec,
@@ -83,7 +84,7 @@ def binding_setting(
         classes=1 if single else classes,
         declared=told,
         soft=soft and binding.target != "index",
-        pool=pool or ("batch" if layout == "any" else binding.pool),
+        pool=asked,
         images=layout == "any" or "N" in layout,
         spacing="spacing" in binding.placeholders,
     )
@@ -110,7 +111,11 @@ def _placed(array: Any, layout: str, classes: bool) -> Any:
 def of_binding(binding: Binding, call: Caller, setting: Setting, given: Mapping[str, Any]) -> Ask:
     """Ask a bound callable, in its own layout, framework and form of target; a score is turned into a loss as declared."""
     own = _own(binding, given)
-    values: dict[str, Any] = {"num_classes": setting.classes, "ignore_index": 255, "class_weight": (1.0,) * setting.classes}
+    values: dict[str, Any] = {
+        "num_classes": setting.classes,
+        "ignore_index": 255,
+        "class_weight": (1.0,) * setting.classes,
+    }
     if "smooth" in own:
         values["smooth_numerator"], values["smooth_denominator"] = smooth_pair(own["smooth"])
     dtype = "float64" if "float64" in binding.dtypes else binding.dtypes[0]
