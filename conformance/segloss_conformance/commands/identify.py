@@ -37,6 +37,8 @@ def add(subparsers: Subparsers) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Identify, print and write; 1 where it is no convention that is known."""
+    from segloss_ref import registry
+
     from ..binding import ConfigurationError, bind
     from ..callers import CallProblem
     from ..identify import ALIASES, FAMILIES, as_json, identify, text
@@ -48,9 +50,10 @@ def execute(options: argparse.Namespace) -> int:
         raise UsageError(f"--classes must be at least 1, got {options.classes}")
     form = form_of(options)
     is_loss = "takes" in form or spec.endswith(("_loss", "cross_entropy"))
+    many = options.classes > 1 and (spec not in registry.losses or registry.losses[spec].categorical)
     if is_loss:
         form.setdefault("layout", "NCHW")
-        form.setdefault("target", "onehot" if options.classes > 1 and "C" in form["layout"] else "binary")
+        form.setdefault("target", "onehot" if many and "C" in form["layout"] else "binary")
         if "N" in form["layout"]:
             form.setdefault("pool", "image")
     form.setdefault("grad", "none")

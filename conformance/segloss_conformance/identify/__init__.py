@@ -15,7 +15,7 @@ from segloss_ref.registry import LossRecord, MetricRecord
 from ..binding import Binding
 from ..callers import caller
 from ..case import Case
-from .callables import TELLING, binding_setting, of_binding, of_cases, of_function
+from .callables import binding_setting, of_binding, of_cases, of_function, telling_values
 from .overlap import OVERLAPS
 from .pixelwise import PIXELWISE
 from .probes import Refused, Setting
@@ -132,7 +132,7 @@ def hint(implementation: Any, record: LossRecord | MetricRecord, case: Case | No
 
 
 def _of_cases(implementation: Any, record: LossRecord | MetricRecord, case: Case, family: Family) -> Finding:
-    declared = {name: value for name, value in TELLING.items() if name in record.parameters}
+    declared = {name: value for name, value in telling_values(record.name).items() if name in record.parameters}
     classes = 3 if case.keywords.get("class_axis") is not None else 1
     refused: frozenset[str] = getattr(record, "class_axis_refuses", frozenset()) if classes > 1 else frozenset()
     declared = {name: value for name, value in declared.items() if name not in refused}

@@ -15,13 +15,21 @@ from ..case import Case
 from ..forms import BoundCase
 from .probes import Ask, Probe, Refused, Setting
 
-__all__ = ["TELLING", "binding_setting", "of_binding", "of_cases", "of_function"]
+__all__ = ["binding_setting", "of_binding", "of_cases", "of_function", "telling_values"]
 
 TELLING: Mapping[str, Any] = {
-    "smooth": 1.0, "fp_weight": 0.3, "fn_weight": 0.6, "alpha": 0.3, "beta": 0.7, "tolerance": 1.5, "percentile": 95.0,
+    "smooth": 1.0, "gamma": 1.5, "fp_weight": 0.3, "fn_weight": 0.6, "alpha": 0.3, "beta": 0.7, "tolerance": 1.5,
+    "percentile": 95.0,
 }  # fmt: skip
 """Values of parameters that tell conventions apart, where a default, such as two equal weights, does not."""
-_GAMMA = {"focal_loss": 2.0, "focal_tversky_loss": 0.75}
+
+
+def telling_values(spec: str) -> dict[str, Any]:
+    """Values of the parameters of `spec`, by name."""
+    told = dict(TELLING)
+    if spec == "balanced_cross_entropy":
+        del told["beta"]  # without it the frequencies of the classes are at work
+    return told
 
 
 def of_function(function: Callable[..., Any]) -> Ask:
@@ -35,14 +43,14 @@ def of_function(function: Callable[..., Any]) -> Ask:
 
 def of_cases(function: Callable[[Case], Any], setting: Setting, *, is_loss: bool = True) -> Ask:
     """Ask a function of a `Case`, whose regions are one image and class each (losses of pixels have one region)."""
-    pixelwise = "cross_entropy" in setting.name or setting.name == "focal_loss"
+    one_region = setting.name in ("binary_cross_entropy", "weighted_cross_entropy", "focal_loss")
 
     def ask(found: Probe) -> Any:
         keywords: dict[str, Any] = {**setting.declared, **found.keywords}
         if is_loss:
             if setting.classes > 1:
                 keywords["class_axis"] = 1
-            if not pixelwise:
+            if not one_region:
                 keywords["axis"] = (2, 3)
             if setting.takes == "logit":
                 keywords["from_logits"] = True
@@ -56,7 +64,7 @@ def _own(binding: Binding, given: Mapping[str, Any]) -> dict[str, Any]:
     """The values that the callable's parameters are called with: telling ones, where none are given."""
     own = {}
     for name, parameter in binding.record.parameters.items():
-        telling = _GAMMA.get(binding.spec) if name == "gamma" else TELLING.get(name)
+        telling = telling_values(binding.spec).get(name)
         if name in binding.parameters:
             own[name] = given.get(name, parameter.default if telling is None else telling)
         else:

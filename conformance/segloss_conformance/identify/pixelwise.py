@@ -67,6 +67,8 @@ _WORDS: dict[str, dict[str, str]] = {
         "constant": "constant weights",
         "image": "weights by the frequency of the classes in each image",
         "batch": "weights by the frequency of the classes in the batch",
+        "image inverted": "each class weighs its own frequency in the image, not that of the others",
+        "batch inverted": "each class weighs its own frequency in the batch, not that of the others",
     },
     "divisor": {
         "elements": "averaged over pixels and classes",
@@ -114,7 +116,7 @@ class PixelwiseFamily(Family):
         for one in itertools.product(
             preparing, ("kept", "dropped") if many else ("kept",), ("both", "true class") if many else ("both",),
             ("missed", "hit") if self.focal else ("missed",), ("exact", "naive", "clipped", "added"),
-            ("constant",) if self.focal else ("constant", "image", "batch"),
+            ("constant",) if self.focal else ("constant", "image", "batch", "image inverted", "batch inverted"),
             divisors if self.focal or not many else [*divisors, "weights"],
             ("loss", "negative"),
         ):  # fmt: skip
@@ -139,7 +141,8 @@ class PixelwiseFamily(Family):
             for name, found in registry.losses[self.name].parameters.items()
         }
         if self.name == "balanced_cross_entropy":
-            balance, beta = ("image", None) if own["beta"] is None else ("constant", own["beta"])
+            beta = own["beta"]
+            balance = "constant" if beta is not None else "image" if setting.pool == "image" else "batch"
             w1, w0 = (1.0, 1.0) if beta is None else (beta, 1 - beta)
         elif self.name == "weighted_cross_entropy":
             w1 = float(own["beta"])
@@ -184,10 +187,11 @@ class PixelwiseFamily(Family):
                 np.where(factor == 0, 0.0, -factor * log) for factor, log in zip(factors, (log_p, log_q), strict=True)
             )
             if m.balance != "constant":
-                axes: tuple[int, ...] | None = (1, 2, 3) if m.balance == "image" else None
+                axes: tuple[int, ...] | None = (1, 2, 3) if m.balance.startswith("image") else None
                 if m.terms == "true class" and y.shape[1] > 1:
-                    axes = (2, 3) if m.balance == "image" else (0, 2, 3)
+                    axes = (2, 3) if m.balance.startswith("image") else (0, 2, 3)
                 share = y.mean(axis=axes, keepdims=True)
+                share = 1 - share if m.balance.endswith("inverted") else share
                 hit, miss = hit * (1 - share), miss * share
         if m.background == "dropped":
             hit, miss = hit[:, 1:], miss[:, 1:]
@@ -393,10 +397,10 @@ class PixelwiseFamily(Family):
             if pair[0] == pair[1]:
                 return [f"alpha {pair[0]:g} on both sides" if pair[0] <= 1 else f"multiplied by {pair[0]:g}"]
             if math.isclose(sum(pair), 1.0, rel_tol=1e-9):
-                if setting.declared.get("alpha") is not None and pair == wanted[::-1]:
+                if setting.declared.get("alpha") is not None and math.isclose(pair[0], wanted[1]):
                     return [f"alpha on the negatives: {pair[0]:g} on the {names[0]}, {pair[1]:g} on the {names[1]}"]
                 return [f"alpha {pair[0]:g} on the {names[0]}, {pair[1]:g} on the {names[1]}"]
-        if pair == wanted[::-1]:
+        if all(math.isclose(a, b) for a, b in zip(pair, reversed(wanted), strict=True)):
             return [f"the two weights swapped: {pair[0]:g} on the {names[0]}, {pair[1]:g} on the {names[1]}"]
         return [f"weight {pair[0]:g} on the {names[0]} and {pair[1]:g} on the {names[1]}"]
 

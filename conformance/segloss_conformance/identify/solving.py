@@ -30,5 +30,6 @@ def roots(function: Callable[[float], float], grid: Any) -> list[float]:
     for left, right, low, high in zip(grid, grid[1:], values, values[1:], strict=False):
         if low * high < 0 and min(abs(low), abs(high)) >= 1e-13:
             with suppress(ValueError):  # it may be undefined in between
-                found.append(float(brentq(function, left, right, xtol=1e-15, rtol=1e-14)))
+                root: Any = brentq(function, left, right, xtol=1e-15)
+                found.append(float(root))
     return found

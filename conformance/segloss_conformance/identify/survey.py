@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from segloss_ref import registry
+
 from . import FAMILIES
 from .overlap_members import Overlap
 from .pixelwise import Pixelwise
@@ -39,7 +41,8 @@ def settings_of(family: Family) -> list[Setting]:
     """The settings in which a family is asked."""
     if family.raising:
         return [Setting(family.name)]
-    return [Setting(family.name, takes, classes) for takes in ("probability", "logit") for classes in (1, 3)]
+    counts = (1, 3) if registry.losses[family.name].categorical else (1,)
+    return [Setting(family.name, takes, classes) for takes in ("probability", "logit") for classes in counts]
 
 
 def _constants(family: Family, member: Any, setting: Setting, generator: np.random.Generator) -> Constants:
