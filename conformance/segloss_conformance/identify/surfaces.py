@@ -44,7 +44,12 @@ _WORDS: dict[str, dict[str, str]] = {
         "ignore": "the image's edge is no surface (border ignored)",
     },
     "spacing": {"used": "spacing is used", "ignored": "spacing is ignored", "reversed": "spacing is taken in reversed order"},
-    "metric": {"euclidean": "Euclidean distances", "taxicab": "taxicab distances", "chessboard": "chessboard distances"},
+    "metric": {
+        "euclidean": "Euclidean distances",
+        "taxicab": "taxicab distances",
+        "chessboard": "chessboard distances",
+        "squared": "squared distances: no root is taken",
+    },
     "to": {"surface": "distances to the other surface", "mask": "distances to the other mask, 0 inside it"},
     "statistic": {
         "linear": "percentiles interpolated",
@@ -126,8 +131,9 @@ def _elements(mask: Any, m: Surface, spacing: tuple[float, float]) -> tuple[Any,
 
 def _pairwise(a: Any, b: Any, metric: str) -> Any:
     gap = np.abs(a[:, None, :] - b[None, :, :])
-    if metric == "euclidean":
-        return np.sqrt((gap**2).sum(axis=-1))
+    if metric in ("euclidean", "squared"):
+        square = (gap**2).sum(axis=-1)
+        return square if metric == "squared" else np.sqrt(square)
     return gap.sum(axis=-1) if metric == "taxicab" else gap.max(axis=-1)
 
 
@@ -189,8 +195,8 @@ class SurfaceFamily(Family):
         """The product of the choices that make sense together."""
         for surface, border, spacing, metric, to, statistic, combine in itertools.product(
             ("voxel", "voxel_full", "surfel", "surfel unweighted", "filled", "outer"), ("background", "ignore"),
-            ("used", "ignored", "reversed"), ("euclidean", "taxicab", "chessboard"), ("surface", "mask"), self.statistics,
-            self.combine,
+            ("used", "ignored", "reversed"), ("euclidean", "taxicab", "chessboard", "squared"), ("surface", "mask"),
+            self.statistics, self.combine,
         ):  # fmt: skip
             if surface in ("filled", "outer") and border == "ignore":
                 continue
@@ -198,6 +204,8 @@ class SurfaceFamily(Family):
                 continue
             if surface == "filled" and to == "mask":
                 continue  # the same
+            if metric == "squared" and (surface == "filled" or to == "mask" or self.name == "surface_dice"):
+                continue
             if surface == "surfel" and statistic not in ("attained", "mean", "rms", "<=", "<"):
                 continue  # by area nothing can be interpolated
             yield Surface(surface, border, spacing, metric, to, statistic, combine)
@@ -252,12 +260,11 @@ class SurfaceFamily(Family):
         """Both masks empty, either one, and then two shapes that have many distances."""
         empty, some = np.zeros((5, 6), dtype=np.int64), np.zeros((5, 6), dtype=np.int64)
         some[1:3, 1:4] = 1
-        first, second = np.zeros((7, 9), dtype=np.int64), np.zeros((7, 9), dtype=np.int64)
-        first[1:6, 1:8] = 1
-        first[0, 8] = 0
-        second[2:7, 0:3] = 1
-        second[3, 1] = 0
-        return [self._probe(a, b, setting) for a, b in ((empty, empty), (empty, some), (some, empty), (first, second))]
+        # Two bars that meet in a corner: every distance once, whatever the metric, so that a percentile can be read off.
+        first, second = np.zeros((16, 24), dtype=np.int64), np.zeros((16, 24), dtype=np.int64)
+        first[1, 1:23] = second[1:15, 1] = 1
+        last = self._probe(first, second, setting, (1.3, 0.9))
+        return [*(self._probe(a, b, setting) for a, b in ((empty, empty), (empty, some), (some, empty))), last]
 
     def _probe(self, pred: Any, target: Any, setting: Setting, spacing: tuple[float, float] = (1.5, 1.0)) -> Probe:
         keywords: dict[str, Any] = {"spacing": spacing} if setting.spacing else {}
@@ -360,14 +367,14 @@ class SurfaceFamily(Family):
         hollow = [self._probe(*masks, setting, spacing) for masks, spacing in _hollow()]
         found: list[Probe] = []
         while len(found) < count:
-            shape = [(5, 7), (7, 5), (6, 6), (4, 9)][generator.integers(4)]
+            shape = [(5, 7), (7, 5), (8, 11), (12, 9)][generator.integers(4)]
             pred, target = _shape(generator, shape), _shape(generator, shape)
             kind = generator.random()
             if kind < 0.4:
                 pred = target ^ (generator.random(shape) < 0.1)
             elif kind < 0.6:
                 pred = np.roll(target, 1, axis=int(generator.integers(2)))
-            spacing = [(1.0, 1.0), (1.5, 1.0), (2.0, 0.5), (1.0, 3.0)][generator.integers(4)]
+            spacing = [(1.0, 1.0), (1.5, 1.0), (2.1, 0.7), (0.9, 2.3)][generator.integers(4)]
             if pred.any() and target.any() and not pred.all() and not target.all():
                 found.append(self._probe(pred.astype(np.int64), target.astype(np.int64), setting, spacing))
         return found + hollow
@@ -379,11 +386,11 @@ _EXACT = Precision("exact", 1e-9, 1e-12, 0.0)
 def _hollow() -> Iterator[tuple[tuple[Any, Any], tuple[float, float]]]:
     """Blocks with a hole against solid ones: they differ inside alone, where most masks are alike."""
     for margin, spacing in itertools.product((0, 1), ((1.0, 1.0), (1.5, 1.0), (1.0, 1.5))):
-        solid = np.zeros((9 + 2 * margin, 9 + 2 * margin), dtype=np.int64)
-        solid[margin : 9 + margin, margin : 9 + margin] = 1
+        solid = np.zeros((11, 9 + 2 * margin), dtype=np.int64)  # never full: a full mask may have no surface at all
+        solid[1:10, margin : 9 + margin] = 1
         holed, ring = solid.copy(), solid.copy()
-        holed[margin + 3, margin + 3] = 0  # the deepest pixel is its neighbour by a corner
-        ring[margin + 2 : margin + 7, margin + 2 : margin + 7] = 0
+        holed[4, margin + 3] = 0  # the deepest pixel is its neighbour by a corner
+        ring[3:8, margin + 2 : margin + 7] = 0
         yield (holed, solid), spacing
         yield (solid, holed), spacing
         yield (solid, ring), spacing
