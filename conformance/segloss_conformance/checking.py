@@ -22,6 +22,7 @@ from .case import Case
 from .fixed_cases import closed_cases, edge_cases, plain_cases
 from .forms import BoundCase, fit, in_domain, replaced
 from .groups import ask_dtype, ask_errors, ask_laws, ask_modes, ask_purity
+from .identify import hint
 from .ledger import Deviation
 from .run import ALL_HEALTH_CHECKS, draw
 from .smoke import smoke
@@ -276,7 +277,7 @@ class _Search:
         for verdict in verdicts.values():
             if verdict.status == "fails" and verdict.finding is not None:
                 if suspicion is None and self.hint is None:
-                    self.hint = _hint(binding, verdict.finding.case) or ""
+                    self.hint = hint(binding, binding.record, verdict.finding.case) or ""
                 verdict.finding.hint = suspicion or self.hint or None
         dtype = verdicts["dtype"]
         if dtype.status == "conforms":
@@ -305,18 +306,6 @@ def _as_on_paper(case: BoundCase, drawn: Case) -> bool:
         and numbers.size == drawn.pred.size
         and bool((numbers == drawn.pred.ravel().astype(float)).all())
     )
-
-
-def _hint(binding: Binding, case: BoundCase | None) -> str | None:
-    """What `identify` has to say, where it is there."""
-    if case is None:
-        return None
-    try:
-        from . import identify  # type: ignore[attr-defined, unused-ignore]  # pyright: ignore[reportAttributeAccessIssue]
-    except ImportError:
-        return None
-    hint: Callable[..., str | None] | None = getattr(identify, "hint", None)
-    return None if hint is None else hint(binding, binding.record, case)
 
 
 def check(
