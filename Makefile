@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help conformance test lint types quickstart bench bench-surfaces mutants clean
+.PHONY: help conformance test lint types quickstart bench bench-boundary bench-surfaces mutants clean
 
 help:
 	@echo "make conformance   run the conformance matrix on every library present; writes report/index.html"
@@ -17,6 +17,7 @@ help:
 	@echo "make lint types    style and types"
 	@echo "make quickstart    score two segmentations of a real image; writes examples/output/quickstart.png"
 	@echo "make bench         speed of the losses, side by side with torch's own"
+	@echo "make bench-boundary  speed of the boundary losses, side by side with MONAI's and kornia's where installed"
 	@echo "make bench-surfaces  speed and memory of the surface metrics, side by side with the packages installed"
 
 $(READY): pyproject.toml constraints.txt
@@ -52,6 +53,9 @@ quickstart: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/losses.py $(ARGS)
+
+bench-boundary: $(READY)
+	$(BIN)/python benchmarks/boundary.py $(ARGS)
 
 bench-surfaces: $(READY)
 	$(BIN)/python -W ignore benchmarks/surfaces.py $(ARGS)

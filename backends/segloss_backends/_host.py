@@ -10,7 +10,9 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import math
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ __all__ = ["squared_distance"]
 
 _HAS_EDT = importlib.util.find_spec("edt") is not None
 _EXACT_IN_FLOAT32 = 2**24
+_WORTH_A_THREAD = 2**15
 _SMALL = 2**14  # its square times 2^24 still has fewer than 53 binary digits
 
 
@@ -33,8 +36,16 @@ def squared_distance(sites: Any, axes: Sequence[int], spacing: Sequence[float]) 
     units = (
         _dyadic_units(spacing, [sites.shape[axis] for axis in axes]) if _HAS_EDT and len(axes) in (1, 2, 3) else None
     )
-    for place in itertools.product(*(range(sites.shape[axis]) for axis in kept)):
-        _image(images[place], spacing, units, result[place])
+    places = list(itertools.product(*(range(sites.shape[axis]) for axis in kept)))
+    threads = min(
+        len(places), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    if threads > 1 and sites.size >= _WORTH_A_THREAD:
+        with ThreadPoolExecutor(threads) as pool:  # both engines let go of the interpreter
+            list(pool.map(lambda place: _image(images[place], spacing, units, result[place]), places))
+    else:
+        for place in places:
+            _image(images[place], spacing, units, result[place])
     order = (*kept, *axes)
     return np.transpose(result, [order.index(axis) for axis in range(sites.ndim)])
 
@@ -63,8 +74,9 @@ def _image(sites: Any, spacing: Sequence[float], units: tuple[float, list[int]] 
     target = result[tuple(box)]
     for axis, step in enumerate(spacing):
         shape = tuple(-1 if one == axis else 1 for one in range(sites.ndim))
-        apart = (nearest[axis] - np.arange(others.shape[axis]).reshape(shape)) * step
-        target += apart * apart
+        apart = nearest[axis] - np.arange(others.shape[axis], dtype=nearest.dtype).reshape(shape)
+        squares = np.multiply(apart, step, dtype=np.float64)
+        target += np.multiply(squares, squares, out=squares)
 
 
 def _dyadic_units(spacing: Sequence[float], lengths: Sequence[int]) -> tuple[float, list[int]] | None:

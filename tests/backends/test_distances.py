@@ -81,6 +81,14 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    sites = np.random.default_rng(3).random((5, 9, 11)) < 0.1
+    sites[2] = False
+    one = _host.squared_distance(sites, (1, 2), (1.0, 0.7))
+    monkeypatch.setattr(_host, "_WORTH_A_THREAD", 1)
+    np.testing.assert_array_equal(_host.squared_distance(sites, (1, 2), (1.0, 0.7)), one)
+
+
 def test_what_is_installed_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     """The float32 engine is asked for nothing that float32 does not hold, and is really asked for the rest."""
     pytest.importorskip("edt")
