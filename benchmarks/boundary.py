@@ -63,7 +63,7 @@ def _peers() -> tuple[dict[str, Loss], list[str]]:
             found["MONAI HausdorffDTLoss"] = losses.HausdorffDTLoss(sigmoid=True)
         else:
             eroding = losses.HausdorffERLoss(k=10)
-            found["kornia HausdorffERLoss"] = lambda pred, target: eroding(
+            found["kornia HausdorffERLoss"] = lambda pred, target, f=eroding: f(  # type: ignore[misc]
                 torch.cat([1 - pred.sigmoid(), pred.sigmoid()], 1), target.long()
             )
     return found, absent
