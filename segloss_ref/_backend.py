@@ -115,6 +115,12 @@ class Backend:
         xp = self.namespace(sites)
         return squared_distance(xp, sites, axes, spacing, self.wide(xp)[0], self.device(sites))
 
+    def squared_boundary_distance(self, mask: Array, axes: tuple[int, ...], spacing: tuple[float, ...]) -> Array:
+        """The same to the nearest pixel of the other class of `mask`; inf where the mask is empty or full."""
+        xp = self.namespace(mask)
+        d2 = [self.squared_distance(sites, axes, spacing) for sites in (mask, ~mask)]
+        return xp.where(mask, d2[1], d2[0])
+
     # What the conformance suite asks of a backend. -----------------------------------------------------------------
 
     def devices(self) -> tuple[str, ...]:

@@ -26,32 +26,50 @@ _WORTH_A_THREAD = 2**15
 _SMALL = 2**14  # its square times 2^24 still has fewer than 53 binary digits
 
 
-def squared_distance(sites: Any, axes: Sequence[int], spacing: Sequence[float]) -> Any:
-    """float64 squared distances of every position to the nearest True one along `axes`; inf where there is none."""
+def squared_distance(sites: Any, axes: Sequence[int], spacing: Sequence[float], both: bool = False) -> Any:
+    """float64 squared distances of every position to the nearest True one along `axes`; inf where there is none.
+
+    With `both`, those of a True position are to the nearest False one.
+    """
     if not axes:
-        return np.where(sites, 0.0, math.inf)
+        return np.where(sites & (not both), 0.0, math.inf)
     kept = [axis for axis in range(sites.ndim) if axis not in axes]
     images = np.transpose(sites, (*kept, *axes))
     result = np.zeros(images.shape)
     units = (
         _dyadic_units(spacing, [sites.shape[axis] for axis in axes]) if _HAS_EDT and len(axes) in (1, 2, 3) else None
     )
+
+    def measure(place: tuple[int, ...]) -> None:
+        _image(images[place], spacing, units, both, result[place])
+
     places = list(itertools.product(*(range(sites.shape[axis]) for axis in kept)))
     threads = min(
         len(places), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
-    if threads > 1 and sites.size >= _WORTH_A_THREAD:
-        with ThreadPoolExecutor(threads) as pool:  # both engines let go of the interpreter
-            list(pool.map(lambda place: _image(images[place], spacing, units, result[place]), places))
+    if units is None and threads > 1 and sites.size >= _WORTH_A_THREAD:
+        with ThreadPoolExecutor(threads) as pool:  # SciPy lets go of the interpreter, edt does not
+            list(pool.map(measure, places))
     else:
         for place in places:
-            _image(images[place], spacing, units, result[place])
+            measure(place)
     order = (*kept, *axes)
     return np.transpose(result, [order.index(axis) for axis in range(sites.ndim)])
 
 
-def _image(sites: Any, spacing: Sequence[float], units: tuple[float, list[int]] | None, result: Any) -> None:
+def _image(
+    sites: Any, spacing: Sequence[float], units: tuple[float, list[int]] | None, both: bool, result: Any
+) -> None:
     """Write the squared distances of one image into `result`, which is 0."""
+    if both:
+        if units is None:
+            other = np.zeros_like(result)
+            _image(sites, spacing, units, False, result)
+            _image(~sites, spacing, units, False, other)
+            result += other  # one of them is 0 everywhere
+        else:
+            _by_edt(sites.astype(np.uint8) + 1, units, result)  # two labels, each measured to where it ends
+        return
     if not sites.any():
         result[...] = math.inf
         return
@@ -64,11 +82,7 @@ def _image(sites: Any, spacing: Sequence[float], units: tuple[float, list[int]] 
         box.append(slice(max(lines[0] - 1, 0), lines[-1] + 2))
     others = ~sites[tuple(box)]
     if units is not None:
-        import edt
-
-        scale, steps = units
-        found = edt.edtsq(np.ascontiguousarray(others), anisotropy=tuple(steps) if len(steps) > 1 else steps[0])
-        np.multiply(found, scale, out=result[tuple(box)], dtype=np.float64)
+        _by_edt(others.astype(np.uint8), units, result[tuple(box)])
         return
     nearest: Any = ndimage.distance_transform_edt(others, sampling=spacing, return_distances=False, return_indices=True)
     target = result[tuple(box)]
@@ -77,6 +91,14 @@ def _image(sites: Any, spacing: Sequence[float], units: tuple[float, list[int]] 
         apart = nearest[axis] - np.arange(others.shape[axis], dtype=nearest.dtype).reshape(shape)
         squares = np.multiply(apart, step, dtype=np.float64)
         target += np.multiply(squares, squares, out=squares)
+
+
+def _by_edt(labels: Any, units: tuple[float, list[int]], result: Any) -> None:
+    import edt
+
+    scale, steps = units
+    found = edt.edtsq(np.ascontiguousarray(labels), anisotropy=tuple(steps) if len(steps) > 1 else steps[0])
+    np.multiply(found, scale, out=result, dtype=np.float64)
 
 
 def _dyadic_units(spacing: Sequence[float], lengths: Sequence[int]) -> tuple[float, list[int]] | None:

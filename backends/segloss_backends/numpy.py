@@ -39,6 +39,9 @@ class _NumPy(Backend):
     def squared_distance(self, sites: Array, axes: tuple[int, ...], spacing: tuple[float, ...]) -> Array:
         return _host.squared_distance(sites, axes, spacing)
 
+    def squared_boundary_distance(self, mask: Array, axes: tuple[int, ...], spacing: tuple[float, ...]) -> Array:
+        return _host.squared_distance(mask, axes, spacing, both=True)
+
     def block(self, array: Array) -> int | None:
         return 2**15
 

@@ -120,4 +120,21 @@ def test_torch_keeps_to_the_device_and_compiles_as_one_step() -> None:
     assert np.array_equal(backend.squared_distance(tensor, (1, 2), (1.0, 2.0)).numpy(), want)
     mapped = torch.func.vmap(lambda one: backend.squared_distance(one, (0, 1), (1.0, 2.0)))(tensor)
     assert np.array_equal(mapped.numpy(), want)
-    torch.library.opcheck(torch.ops.segloss.squared_distance.default, (tensor, [1, 2], [1.0, 2.0]))
+    for both in (False, True):
+        torch.library.opcheck(torch.ops.segloss.squared_distance.default, (tensor, [1, 2], [1.0, 2.0], both))
+
+
+@pytest.mark.parametrize("name", ["numpy", "numpy without edt", "array_api_strict", "torch"])
+def test_to_the_other_class(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    library, _, without = name.partition(" ")
+    if without:
+        monkeypatch.setattr(_host, "_HAS_EDT", False)
+    if library == "torch":
+        pytest.importorskip("torch")
+    backend = ref.backends()[library]()
+    rng = np.random.default_rng(4)
+    for (shape, axes), share in itertools.product(SHAPES, [0.0, 0.3, 0.8, 1.0]):
+        mask, steps = rng.random(shape) < share, (0.5, 2.0, 0.75)[: len(axes)]
+        want = np.where(mask, all_pairs(~mask, axes, steps), all_pairs(mask, axes, steps))
+        array = backend.from_numpy(mask, "bool", backend.devices()[0])
+        np.testing.assert_array_equal(backend.to_numpy(backend.squared_boundary_distance(array, axes, steps)), want)

@@ -100,24 +100,28 @@ class _WithForwardMode(_ClosedForm):
 
 
 @torch.library.custom_op("segloss::squared_distance", mutates_args=())
-def _squared_distance(sites: torch.Tensor, axes: Sequence[int], spacing: Sequence[float]) -> torch.Tensor:
+def _squared_distance(sites: torch.Tensor, axes: Sequence[int], spacing: Sequence[float], both: bool) -> torch.Tensor:
     """One step for torch.compile and torch.func. CPU tensors are read where they lie; others never leave their device."""
     if sites.device.type == "cpu":
-        return torch.from_numpy(np.ascontiguousarray(_host.squared_distance(sites.numpy(), axes, spacing)))
-    found: torch.Tensor = portable_squared_distance(
-        array_api_compat.torch, sites, axes, spacing, torch.float64, sites.device
-    )
-    return found
+        return torch.from_numpy(np.ascontiguousarray(_host.squared_distance(sites.numpy(), axes, spacing, both)))
+
+    def to(those: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = portable_squared_distance(
+            array_api_compat.torch, those, axes, spacing, torch.float64, sites.device
+        )
+        return found
+
+    return torch.where(sites, to(~sites), to(sites)) if both else to(sites)
 
 
 @_squared_distance.register_fake
-def _(sites: torch.Tensor, axes: Sequence[int], spacing: Sequence[float]) -> torch.Tensor:
+def _(sites: torch.Tensor, axes: Sequence[int], spacing: Sequence[float], both: bool) -> torch.Tensor:
     return torch.empty(sites.shape, dtype=torch.float64, device=sites.device)
 
 
 @_squared_distance.register_vmap
-def _(info: Any, where: Any, sites: torch.Tensor, axes: Sequence[int], spacing: Sequence[float]) -> Any:
-    return _squared_distance(sites.movedim(where[0], 0), [axis + 1 for axis in axes], spacing), 0
+def _(info: Any, where: Any, sites: torch.Tensor, axes: Sequence[int], spacing: Sequence[float], both: bool) -> Any:
+    return _squared_distance(sites.movedim(where[0], 0), [axis + 1 for axis in axes], spacing, both), 0
 
 
 class _Torch(Backend):
@@ -185,7 +189,10 @@ class _Torch(Backend):
         torch.mul(array, factor, out=out[place])
 
     def squared_distance(self, sites: Array, axes: tuple[int, ...], spacing: tuple[float, ...]) -> Array:
-        return _squared_distance(sites, axes, spacing)
+        return _squared_distance(sites, axes, spacing, False)
+
+    def squared_boundary_distance(self, mask: Array, axes: tuple[int, ...], spacing: tuple[float, ...]) -> Array:
+        return _squared_distance(mask, axes, spacing, True)
 
     def devices(self) -> tuple[str, ...]:
         return ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)

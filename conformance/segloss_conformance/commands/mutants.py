@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from . import Subparsers
+from . import Subparsers, UsageError
 
 __all__ = ["add", "execute"]
 
@@ -13,6 +13,7 @@ def add(subparsers: Subparsers) -> None:
     """Declare the options."""
     parser = subparsers.add_parser("mutants", help="show that wrong implementations are rejected")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, default=1, help="how many seeds, from --seed on")
     parser.add_argument("--examples", type=int, default=300)
 
 
@@ -20,4 +21,6 @@ def execute(options: argparse.Namespace) -> int:
     """Print the survey; 1 where a mutant survives or a right implementation falls."""
     from ..mutants import survey
 
-    return survey(options.examples, options.seed)
+    if options.seeds < 1:
+        raise UsageError(f"--seeds must be at least 1, got {options.seeds}")
+    return survey(options.examples, range(options.seed, options.seed + options.seeds))

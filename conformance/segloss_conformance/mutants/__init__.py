@@ -8,6 +8,7 @@ textbook can tell; some err in the gradient alone.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from functools import cache
 
 from segloss_ref import registry
@@ -26,6 +27,7 @@ from . import (  # noqa: F401  each adds its own to MUTANTS and RIGHT
     surfaces,
 )
 from .kit import MUTANTS, RIGHT, Mutant
+from .usual import usual_test_notices
 
 __all__ = ["MUTANTS", "RIGHT", "Mutant", "reject", "survey"]
 
@@ -48,22 +50,33 @@ def reject(mutant: Mutant, examples: int = 300, seed: int = 0) -> Cell:
     ]
 
 
-def survey(examples: int = 300, seed: int = 0) -> int:
-    """Print which check rejects each mutant, and after how many cases; 1 where one survives or a right one falls."""
-    wrong = 0
+def survey(examples: int = 300, seeds: Sequence[int] = (0,)) -> int:
+    """Print the kill matrix: which check rejects each mutant after how many cases, for every seed, and the usual test.
+
+    1 where a mutant survives or a right implementation falls.
+    """
+    wrong, missed = 0, 0
     for mutant in MUTANTS:
-        cell = reject(mutant, examples, seed)
-        if cell.minimal is None:
-            wrong += 1
-            print(f"SURVIVES  {mutant.name:38} {mutant.of:30} {mutant.why}")
-        else:
-            print(f"rejected  {mutant.name:38} {cell.minimal.failure.check:9} case {cell.failed_after:4}  {mutant.why}")
+        cells = [reject(mutant, examples, seed) for seed in seeds]
+        noticed = usual_test_notices(mutant, _record(mutant.of))
+        missed += not noticed
+        alive = sum(cell.minimal is None for cell in cells)
+        wrong += alive > 0
+        checks = "/".join(dict.fromkeys(cell.minimal.failure.check for cell in cells if cell.minimal is not None))
+        after = ", ".join(str(cell.failed_after or "-") for cell in cells)
+        print(
+            f"{'SURVIVES' if alive else 'rejected'}  {mutant.name:38} {mutant.of:28} {checks:14} case {after:5}  "
+            f"usual test: {'notices' if noticed else 'passes':8} {mutant.why}"
+        )
     for mutant in RIGHT:
-        cell = reject(mutant, examples, seed)
-        if cell.minimal is not None:
-            wrong += 1
-            print(f"WRONGLY REJECTED  {mutant.name}: {cell.minimal.failure.message}", file=sys.stderr)
-        else:
-            print(f"accepted  {mutant.name:38} {cell.examples:4} cases       {mutant.why}")
-    print(f"\n{len(MUTANTS)} mutants, {len(RIGHT)} right implementations, {wrong} judged wrongly")
+        for cell in (reject(mutant, examples, seed) for seed in seeds):
+            if cell.minimal is not None:
+                wrong += 1
+                print(f"WRONGLY REJECTED  {mutant.name}: {cell.minimal.failure.message}", file=sys.stderr)
+            else:
+                print(f"accepted  {mutant.name:38} {mutant.of:28} {cell.examples} cases  {mutant.why}")
+    print(
+        f"\n{len(MUTANTS)} mutants, {len(RIGHT)} right implementations, {len(seeds)} seeds: {wrong} judged wrongly; "
+        f"the usual test (five random inputs, allclose) passes {missed} mutants"
+    )
     return 1 if wrong else 0
