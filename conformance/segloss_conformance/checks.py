@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .boundary_laws import BOUNDARY_LAWS
 from .case import Case
 from .implementations import Implementation, Library
 from .laws import LAWS, broken
@@ -89,7 +90,7 @@ def examine(implementation: Implementation, case: Case) -> Outcome:
             if np.isnan(np.asarray(gradient, dtype=np.float64)).any():
                 return Outcome(Failure("gradient", f"gradient ({name}) is nan for finite logits"), share, 9e99)
     if isinstance(implementation, Library) and dtype == "float64" and implementation.stride == 1:
-        for law in (*LAWS, *SURFACE_LAWS):
+        for law in (*LAWS, *BOUNDARY_LAWS, *SURFACE_LAWS):
             complaint = broken(law, case, implementation.value, dtype)
             if complaint is not None:
                 return Outcome(Failure("laws", complaint), share, worst)

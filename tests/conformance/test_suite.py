@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from segloss_conformance import cli
+from segloss_conformance.boundary_laws import BOUNDARY_LAWS
 from segloss_conformance.case import DTYPES, Case
 from segloss_conformance.checks import examine
 from segloss_conformance.implementations import Foreign, Library, libraries
@@ -24,7 +25,7 @@ from segloss_conformance.third_party import third_parties
 from segloss_conformance.tolerance import excess
 from segloss_ref import registry, validate, value_and_grad
 
-EVERY_LAW = [*LAWS, *SURFACE_LAWS]
+EVERY_LAW = [*LAWS, *BOUNDARY_LAWS, *SURFACE_LAWS]
 RECORDS = {**registry.losses, **registry.metrics}
 
 
@@ -250,6 +251,8 @@ def test_laws_hold_move_their_cases_and_can_be_broken() -> None:
         order = np.arange(1, case.pred.size + 1) * 0.37
         bias = float((case.pred.ravel() * order).sum() + sum(map(ord, case.name + case.keywords.get("reduction", ""))))
         bias += sum(float(np.sum(case.keywords.get(name) or 0.0)) for name in ("spacing", "percentile", "tolerance"))
+        axes = case.keywords.get("axis")
+        bias += sum(place * axis for place, axis in enumerate(axes)) if isinstance(axes, tuple) else 0
         weight = case.keywords.get("weight")
         return np.asarray(numpy64.value(case)) + 2 * np.sin(bias + (0 if weight is None else np.sum(weight)))
 
