@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import shutil
 import subprocess
 import sys
@@ -379,3 +381,22 @@ def test_metrics_stay_on_the_library() -> None:
     record = ref.confusion(p, y, axis=1)
     assert record.tp.dtype == torch.int64
     assert ref.dice_score(record).tolist() == ref.dice_score(p.numpy(), y.numpy(), axis=1).tolist()[:1] + [0.0]
+
+
+@forms
+def test_modules_are_copied_pickled_and_used_under_autocast(name: str, classes: bool) -> None:
+    from segloss_backends.torch import nn
+
+    _, logits, target, keywords = case(name, classes, torch.float32)
+    module = getattr(nn, "".join(part.capitalize() for part in name.split("_")))(**keywords)
+    leaf = logits.requires_grad_()
+    expected = module(leaf, target)
+    for copied in (pickle.loads(pickle.dumps(module)), copy.deepcopy(module)):
+        assert torch.equal(copied(leaf, target), expected)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half = leaf.bfloat16()
+        value = module(half, target)
+    assert value.dtype == torch.float32
+    value.backward()
+    assert leaf.grad is not None
+    assert torch.isfinite(leaf.grad).all()
