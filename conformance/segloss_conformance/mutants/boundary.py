@@ -219,8 +219,8 @@ def erosion_detached(case: Case) -> Answer:
     return value, 0 * gradient if parameter(case, "method") == "erosion" else gradient
 
 
-@mutant("hausdorff_loss", "squares in place of discs")
-def convolution_with_squares(case: Case) -> Answer:
+@mutant("hausdorff_loss", "discs half as wide again")
+def convolution_wider(case: Case) -> Answer:
     if parameter(case, "method") != "convolution":
         return refer(case)
     return refer(case, radii=tuple(1.5 * radius for radius in parameter(case, "radii")))

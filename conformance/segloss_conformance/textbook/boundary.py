@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -91,14 +91,20 @@ class Image:
         """The boundary distance of every pixel; 0 for an empty or full mask."""
         return [self.nearest(i, [other != member for other in mask]) or ZERO for i, member in enumerate(mask)]
 
-    def windows(self, offsets: Any, weights: Any, continued: Callable[[Any, int], Any]) -> list[dict[int, Any]]:
-        """For every pixel, the pixels that a window around it falls on, each with its share of the offsets' weights."""
+    def windows(self, offsets: Any, weights: Any, mode: Literal["edge", "reflect"]) -> list[dict[int, Any]]:
+        """For every pixel, the pixels that a window around it falls on, each with its share of the offsets' weights.
+
+        Beyond the image lies what `numpy.pad` puts there.
+        """
+        reach = int(np.abs(offsets).max(initial=0))
+        padded = np.pad(np.arange(len(self.pixels)).reshape(self.extent), reach, mode=mode)
+        numbers = [self.at[tuple(map(int, place))] for place in np.ndindex(*self.extent)]
         found = []
         for place in self.places:
-            there = [continued(a + offsets[:, k], self.extent[k]) for k, a in enumerate(place)]
-            flat = np.ravel_multi_index(there, self.extent) if there else np.zeros(len(offsets), dtype=int)
-            numbers = [self.at[tuple(map(int, np.unravel_index(one, self.extent)))] for one in np.unique(flat)]
-            found.append({j: sum(weights[flat == one]) for j, one in zip(numbers, np.unique(flat), strict=True)})
+            there = (
+                padded[tuple(np.transpose(offsets + place + reach).astype(int))] if place else np.zeros(1, dtype=int)
+            )
+            found.append({numbers[one]: sum(weights[there == one]) for one in np.unique(there)})
         return found
 
 
@@ -236,7 +242,7 @@ def _by_convolution(
     for radius in radii:
         disc = _box(math.floor(radius), image.dimensions)
         disc = disc[(disc**2).sum(axis=1) <= radius * radius]
-        windows = image.windows(disc, np.ones(len(disc), dtype=int), lambda at, length: np.clip(at, 0, length - 1))
+        windows = image.windows(disc, np.ones(len(disc), dtype=int), "edge")
         for i, shares in enumerate(windows):
 
             def share_of(
@@ -269,11 +275,7 @@ def _structural_similarity_loss(
     offsets = _box(window // 2, image.dimensions)
     weights = np.array([mp.exp(-mp.mpf(int((one**2).sum())) / (2 * mp.mpf(sigma) ** 2)) for one in offsets])
 
-    def mirrored(at: Any, length: int) -> Any:
-        around = at % (2 * (length - 1)) if length > 1 else 0 * at
-        return np.minimum(around, 2 * (length - 1) - around) if length > 1 else around
-
-    windows = image.windows(offsets, weights / mp.fsum(weights), mirrored)
+    windows = image.windows(offsets, weights / mp.fsum(weights), "reflect")
 
     def structure(of: Callable[[Pixel], Number]) -> list[Number]:
         found = []

@@ -66,8 +66,8 @@ def _logistic(z: Number) -> tuple[Number, Number, Number, Number]:
 def _softmax(logits: Sequence[tuple[int, float]]) -> list[tuple[Number, Number, Number, Number]]:
     """Softmax of (index, logit) pairs. Its derivatives are written out, p_c (delta - p_k), so that none of them cancels.
 
-    A sound evaluation may be off by a few roundoffs and by what a roundoff in each logit does, and a logarithm by a few
-    roundoffs of 1: exp(z - max) is formed first, and 1 + tiny is 1.
+    A sound evaluation may be off by a few roundoffs and by what a roundoff in each logit does. The logarithm of a number near
+    1 is taken of what is missing to 1, which 60 digits hold however little it is, and so must a sound evaluation.
     """
     values = [mp.mpf(z) for _, z in logits]
     size = 2 * mp.fsum(abs(z) for z in values) + 4 * ULPS + len(values)
@@ -87,13 +87,14 @@ def _softmax(logits: Sequence[tuple[int, float]]) -> list[tuple[Number, Number, 
             by_log_p[index] = in_log, abs(in_log) * size
             out_log = -p[c] if k == c else (p[k] / q[c] * p[c] if q[c] else mp.mpf(0))
             by_log_q[index] = out_log, abs(out_log) * size
-        log_p, log_q = mp.log(p[c]), mp.log(q[c]) if q[c] else -mp.inf
+        log_p = mp.log(p[c]) if q[c] > 0.5 else mp.log1p(-q[c])
+        log_q = mp.log1p(-p[c]) if q[c] > 0.5 else mp.log(q[c]) if q[c] else -mp.inf
         result.append(
             (
                 Number(p[c], p[c] * size, by_p),
                 Number(q[c], q[c] * size, by_q),
-                Number(log_p, abs(log_p) * ULPS + size, by_log_p),
-                Number(log_q, abs(log_q) * ULPS + size, by_log_q),
+                Number(log_p, abs(log_p) * size, by_log_p),
+                Number(log_q, abs(log_q) * size, by_log_q),
             )
         )
     return result
