@@ -193,7 +193,8 @@ def _refuse(owner: str, name: str, xp: Any, array: Array, good: Array, expected:
     if not bool(xp.all(good)):
         index = int(xp.argmax(xp.astype(xp.reshape(~good, (-1,)), xp.int8)))
         found = xp.reshape(xp.broadcast_to(array, good.shape), (-1,))[index]
-        raise ValueError(f"{owner}: {name} must be {expected}, got {found}")
+        shown = float(found) if is_real(xp, array) else int(found)
+        raise ValueError(f"{owner}: {name} must be {expected}, got {shown}")
 
 
 def _counts(xp: Any, weight: Array, good: Array) -> Array:

@@ -5,14 +5,14 @@ All take two masks, or one `Confusion` record in their place.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeVar, Unpack
+from typing import Annotated, Any, Literal, Unpack
 
 from . import registry
 from ._arguments import library_of
-from ._counting import Confusion, Counting, Masks, check_own, count_masks, finish, mask_keywords
+from ._counting import Confusion, Counting, Masks, check_own, count_masks, finish
+from ._metric import Metric, mask_section
 from .domains import Choice, Interval
 
 __all__ = [
@@ -33,8 +33,6 @@ __all__ = [
     "volumetric_similarity",
 ]
 
-_Public = TypeVar("_Public", bound=Callable[..., Any])
-
 
 class _Table:
     """The four counts in float64, and the quotients formed of them; `broken` is where one was 0/0."""
@@ -54,29 +52,27 @@ class _Table:
 
 
 @dataclass(frozen=True)
-class _Metric:
-    """A formula on a `_Table`, with its name and source."""
+class _Count(Metric):
+    """A formula on a `_Table`."""
 
-    name: str
-    citation: str
     formula: Callable[..., Any]
 
-    def public(self, function: _Public) -> _Public:
-        """Register `function` as the public face of this formula; used as its decorator."""
-        registry.add_metric(
-            registry.MetricRecord(
-                self.name, "counts", function, registry.parameters_of(function), self.citation, self.check
-            )
-        )
-        function.__doc__ = inspect.cleandoc(function.__doc__ or "") + _SHARED.format(citation=self.citation)
-        return function
+    family = "counts"
+    shared = mask_section(
+        record="Confusion",
+        axis="The axes that are counted together",
+        weight="Pixel weights >= 0 that broadcast to the pixels; 0 leaves a pixel out.",
+        ignored="The label in an integer `target` of pixels to leave out.",
+        undefined="The value wherever a term of the formula is 0/0.",
+        result=".",
+        values="; array values (integers other than 0 and 1, probabilities outside\n    [0, 1], labels out of range, "
+        "negative weights) on NumPy, elsewhere through `segloss_ref.validate`.",
+    )
 
     def __call__(self, pred: Any, target: Any, counting: Counting, **own: Any) -> Any:
         name = self.name
         check_own(registry.metrics[name], own)
-        keywords = dict(counting)
-        reduction = keywords.pop("reduction", "none")
-        undefined = keywords.pop("undefined", float("nan"))
+        keywords, reduction, undefined = self.split(counting)
         if isinstance(pred, Confusion):
             if target is not None or keywords:
                 more = ", ".join(["target", *keywords] if target is not None else keywords)
@@ -92,51 +88,8 @@ class _Metric:
             value = self.formula(table, **own)
             return finish(name, xp, value, table.broken, reduction, undefined)
 
-    def check(self, pred: Any, target: Any, keywords: Mapping[str, Any]) -> None:
-        """Everything that a call would refuse, array values included."""
-        record = registry.metrics[self.name]
-        check_own(record, keywords)
-        masks = mask_keywords(record, keywords)
-        with library_of(self.name, pred).guard():
-            count_masks(self.name, pred, target, masks, check_values=True)
-
-
-_SHARED = """
-
-Source: {citation}.
-
-Parameters
-----------
-pred, target
-    Two masks of one shape, library and device: bool, integer 0/1, or floating probabilities, which are foreground
-    where > `threshold`. With `class_axis`, a floating `pred` is decided by argmax along it, a mask without that
-    axis is an integer label map, and two label maps need `num_classes`. Or a `Confusion` record as `pred` alone.
-threshold : float, default 0.5
-    In [0, 1].
-axis : int, tuple of int or None, default None
-    The axes that are counted together; None: all save `class_axis`.
-class_axis : int or None, default None
-    The axis of the classes, each of which is scored against the rest.
-num_classes : int or None, default None
-    The number of classes when both masks are label maps.
-weight : array or None, default None
-    Pixel weights >= 0 that broadcast to the pixels; 0 leaves a pixel out.
-ignore_index : int or None, default None
-    The label in an integer `target` of pixels to leave out.
-reduction : "none", "mean", "nanmean" or "sum", default "none"
-    Over regions and classes. "mean" propagates nan; "nanmean" skips it, and is nan where nothing is left.
-undefined : float, default nan
-    The value wherever a term of the formula is 0/0.
-
-Returns
--------
-array of float64, one value a region (and class), or a 0-d array when reduced.
-
-Raises
-------
-TypeError, ValueError
-    For arguments outside what is said above; array values (integers other than 0 and 1, probabilities outside
-    [0, 1], labels out of range, negative weights) on NumPy, elsewhere through `segloss_ref.validate`."""
+    def check_masks(self, pred: Any, target: Any, own: Mapping[str, Any], masks: Mapping[str, Any]) -> None:
+        count_masks(self.name, pred, target, masks, check_values=True)
 
 
 def confusion(pred: Any, target: Any, **masks: Unpack[Masks]) -> Confusion:
@@ -167,7 +120,7 @@ def _dice_score_formula(t: _Table) -> Any:
     return t.over(2 * t.tp, 2 * t.tp + t.fp + t.fn)
 
 
-_dice_score = _Metric(
+_dice_score = _Count(
     "dice_score",
     "Dice: Measures of the amount of ecologic association between species, Ecology 1945",
     _dice_score_formula,
@@ -184,7 +137,7 @@ def _jaccard_index_formula(t: _Table) -> Any:
     return t.over(t.tp, t.tp + t.fp + t.fn)
 
 
-_jaccard_index = _Metric(
+_jaccard_index = _Count(
     "jaccard_index",
     "Jaccard: The distribution of the flora in the alpine zone, New Phytologist 1912",
     _jaccard_index_formula,
@@ -201,7 +154,7 @@ def _sensitivity_formula(t: _Table) -> Any:
     return t.over(t.tp, t.tp + t.fn)
 
 
-_sensitivity = _Metric(
+_sensitivity = _Count(
     "sensitivity",
     "Yerushalmy: Statistical problems in assessing methods of medical diagnosis, 1947",
     _sensitivity_formula,
@@ -218,7 +171,7 @@ def _specificity_formula(t: _Table) -> Any:
     return t.over(t.tn, t.tn + t.fp)
 
 
-_specificity = _Metric(
+_specificity = _Count(
     "specificity",
     "Yerushalmy: Statistical problems in assessing methods of medical diagnosis, 1947",
     _specificity_formula,
@@ -235,7 +188,7 @@ def _precision_formula(t: _Table) -> Any:
     return t.over(t.tp, t.tp + t.fp)
 
 
-_precision = _Metric("precision", "van Rijsbergen: Information Retrieval, 1979, chapter 7", _precision_formula)
+_precision = _Count("precision", "van Rijsbergen: Information Retrieval, 1979, chapter 7", _precision_formula)
 
 
 @_precision.public
@@ -248,7 +201,7 @@ def _negative_predictive_value_formula(t: _Table) -> Any:
     return t.over(t.tn, t.tn + t.fn)
 
 
-_negative_predictive_value = _Metric(
+_negative_predictive_value = _Count(
     "negative_predictive_value",
     "Altman, Bland: Diagnostic tests 2: predictive values, BMJ 1994",
     _negative_predictive_value_formula,
@@ -265,7 +218,7 @@ def _accuracy_formula(t: _Table) -> Any:
     return t.over(t.tp + t.tn, t.tp + t.fp + t.fn + t.tn)
 
 
-_accuracy = _Metric("accuracy", "Common usage; no single source", _accuracy_formula)
+_accuracy = _Count("accuracy", "Common usage; no single source", _accuracy_formula)
 
 
 @_accuracy.public
@@ -278,7 +231,7 @@ def _balanced_accuracy_formula(t: _Table) -> Any:
     return (_sensitivity.formula(t) + _specificity.formula(t)) / 2
 
 
-_balanced_accuracy = _Metric(
+_balanced_accuracy = _Count(
     "balanced_accuracy",
     "Brodersen, Ong, Stephan, Buhmann: The balanced accuracy and its posterior distribution, ICPR 2010",
     _balanced_accuracy_formula,
@@ -296,7 +249,7 @@ def _f_score_formula(t: _Table, *, beta: float) -> Any:
     return t.over((1 + b2) * t.tp, (1 + b2) * t.tp + b2 * t.fn + t.fp)
 
 
-_f_score = _Metric("f_score", "van Rijsbergen: Information Retrieval, 1979, chapter 7", _f_score_formula)
+_f_score = _Count("f_score", "van Rijsbergen: Information Retrieval, 1979, chapter 7", _f_score_formula)
 
 
 @_f_score.public
@@ -319,7 +272,7 @@ def _matthews_correlation_formula(t: _Table) -> Any:
     return t.over(t.tp * t.tn - t.fp * t.fn, spread)
 
 
-_matthews_correlation = _Metric(
+_matthews_correlation = _Count(
     "matthews_correlation",
     "Matthews: Comparison of the predicted and observed secondary structure of T4 phage lysozyme, 1975",
     _matthews_correlation_formula,
@@ -339,9 +292,7 @@ def _cohen_kappa_formula(t: _Table) -> Any:
     return t.over(2 * (t.tp * t.tn - t.fp * t.fn), chance)
 
 
-_cohen_kappa = _Metric(
-    "cohen_kappa", "Cohen: A coefficient of agreement for nominal scales, 1960", _cohen_kappa_formula
-)
+_cohen_kappa = _Count("cohen_kappa", "Cohen: A coefficient of agreement for nominal scales, 1960", _cohen_kappa_formula)
 
 
 @_cohen_kappa.public
@@ -356,7 +307,7 @@ def _tversky_index_formula(t: _Table, *, fp_weight: float, fn_weight: float) -> 
     return t.over(t.tp, t.tp + fp_weight * t.fp + fn_weight * t.fn)
 
 
-_tversky_index = _Metric(
+_tversky_index = _Count(
     "tversky_index", "Tversky: Features of similarity, Psychological Review 1977", _tversky_index_formula
 )
 
@@ -383,7 +334,7 @@ def _volumetric_similarity_formula(t: _Table, *, kind: str) -> Any:
     return t.over(excess if kind == "relative" else t.xp.abs(excess), t.tp + t.fn)
 
 
-_volumetric_similarity = _Metric(
+_volumetric_similarity = _Count(
     "volumetric_similarity",
     "Taha, Hanbury: Metrics for evaluating 3D medical image segmentation, BMC Medical Imaging 2015",
     _volumetric_similarity_formula,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeVar, Unpack
+from typing import Annotated, Any, Literal, Unpack
 
 import numpy as np
 from scipy import ndimage
@@ -14,35 +13,34 @@ from scipy import ndimage
 from . import registry
 from ._arguments import library_of
 from ._contours import Box, bounding_box
-from ._counting import Counting, check_own, finish, mask_keywords
+from ._counting import Counting, check_own, finish
 from ._geometry import SpacingValue, steps
 from ._measuring import Host, read_on_host
+from ._metric import Metric, mask_section
 from .domains import Choice, Interval, Spacing
 
 __all__ = ["boundary_iou", "centerline_dice"]
 
-_Public = TypeVar("_Public", bound=Callable[..., Any])
-
 
 @dataclass(frozen=True)
-class _OutlineMetric:
-    """A formula on two masks and the pixels that are kept of one region, with its name and source; nan where it is 0/0."""
+class _OutlineMetric(Metric):
+    """A formula on two masks and the pixels that are kept of one region; nan where it is 0/0."""
 
-    name: str
-    citation: str
     formula: Callable[..., float]
     prepare: Callable[..., Mapping[str, Any]]
     """``prepare(axes, **own)``: the formula's own keywords; raises where they do not fit together or the spatial axes."""
 
-    def public(self, function: _Public) -> _Public:
-        """Register `function` as the public face of this formula; used as its decorator."""
-        registry.add_metric(
-            registry.MetricRecord(
-                self.name, "surface", function, registry.parameters_of(function), self.citation, self.check
-            )
-        )
-        function.__doc__ = inspect.cleandoc(function.__doc__ or "").format(shared=_SHARED, citation=self.citation)
-        return function
+    family = "surface"
+    shared = mask_section(
+        record=None,
+        axis="The spatial axes of a region",
+        weight="0 or 1 a pixel, broadcast to the pixels. Pixels of weight 0 belong to neither mask and are not counted.",
+        ignored="The label in an integer `target` of pixels that are left out likewise.",
+        undefined="The value wherever a term of the formula is 0/0.",
+        result=""". The geometry runs on the host: arrays on
+another device are copied there and the values back.""",
+        values=", array values included on every library.",
+    )
 
     def _read(self, pred: Any, target: Any, own: Mapping[str, Any], masks: Any) -> tuple[Host, Mapping[str, Any]]:
         host = read_on_host(self.name, pred, target, masks)
@@ -50,9 +48,7 @@ class _OutlineMetric:
 
     def __call__(self, pred: Any, target: Any, counting: Counting, **own: Any) -> Any:
         check_own(registry.metrics[self.name], own)
-        keywords = dict(counting)
-        reduction = keywords.pop("reduction", "none")
-        undefined = keywords.pop("undefined", float("nan"))
+        keywords, reduction, undefined = self.split(counting)
         backend = library_of(self.name, pred)
         with backend.guard():
             host, ready = self._read(pred, target, own, keywords)
@@ -61,47 +57,8 @@ class _OutlineMetric:
             here = xp.astype(backend.from_host(values, pred), backend.wide(xp)[0], copy=False)
             return finish(self.name, xp, here, xp.isnan(here), reduction, undefined)
 
-    def check(self, pred: Any, target: Any, keywords: Mapping[str, Any]) -> None:
-        """Everything that a call would refuse, array values included."""
-        record = registry.metrics[self.name]
-        own = check_own(record, keywords)
-        masks = mask_keywords(record, keywords)
-        with library_of(self.name, pred).guard():
-            self._read(pred, target, own, masks)
-
-
-_SHARED = """Parameters
-----------
-pred, target
-    Two masks of one shape, library and device: bool, integer 0/1, or floating probabilities, which are foreground
-    where > `threshold`. With `class_axis`, a floating `pred` is decided by argmax along it, a mask without that
-    axis is an integer label map, and two label maps need `num_classes`.
-threshold : float, default 0.5
-    In [0, 1].
-axis : int, tuple of int or None, default None
-    The spatial axes of a region; None: all save `class_axis`.
-class_axis : int or None, default None
-    The axis of the classes, each of which is scored against the rest.
-num_classes : int or None, default None
-    The number of classes when both masks are label maps.
-weight : array or None, default None
-    0 or 1 a pixel, broadcast to the pixels. Pixels of weight 0 belong to neither mask and are not counted.
-ignore_index : int or None, default None
-    The label in an integer `target` of pixels that are left out likewise.
-reduction : "none", "mean", "nanmean" or "sum", default "none"
-    Over regions and classes. "mean" propagates nan; "nanmean" skips it, and is nan where nothing is left.
-undefined : float, default nan
-    The value wherever a term of the formula is 0/0.
-
-Returns
--------
-array of float64, one value a region (and class), or a 0-d array when reduced. The geometry runs on the host: arrays on
-another device are copied there and the values back.
-
-Raises
-------
-TypeError, ValueError
-    For arguments outside what is said above, array values included on every library."""
+    def check_masks(self, pred: Any, target: Any, own: Mapping[str, Any], masks: Mapping[str, Any]) -> None:
+        self._read(pred, target, own, masks)
 
 
 # Inner bands. ---------------------------------------------------------------------------------------------------------

@@ -6,25 +6,23 @@ place of the two masks.
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Annotated, Any, Literal, TypeVar, Unpack
+from typing import Annotated, Any, Literal, Unpack
 
 import numpy as np
 
 from . import registry
 from ._arguments import library_of
-from ._counting import Counting, Masks, check_own, finish, mask_keywords
+from ._counting import Counting, Masks, check_own, finish
 from ._geometry import SpacingValue, steps
 from ._measuring import Host, Pair, Side, check_surface, measure, read_on_host
+from ._metric import Metric, mask_section
 from .domains import Choice, Interval, Spacing
 
 __all__ = ["SurfaceDistances", "average_surface_distance", "hausdorff_distance", "surface_dice", "surface_distances"]
-
-_Public = TypeVar("_Public", bound=Callable[..., Any])
 
 Surface = Annotated[Literal["voxel", "voxel_full", "surfel"], Choice(("voxel", "voxel_full", "surfel"))]
 Border = Annotated[Literal["background", "ignore"], Choice(("background", "ignore"))]
@@ -157,35 +155,47 @@ def _measured(
     return host, [] if only_check else measure(host, spacing, own["surface"], own["border"])
 
 
-@dataclass(frozen=True)
-class _SurfaceMetric:
-    """A formula on a `Pair`, with its name and source."""
+_SHARED = mask_section(
+    record="SurfaceDistances",
+    own="""spacing : None, or one number > 0 a spatial axis, default None
+    The size of a pixel, in the order of `axis`; None: 1 each. One number alone stands for all axes.
+surface : "voxel", "voxel_full" or "surfel", default "voxel"
+    What the elements of a surface are. "voxel": pixels of the mask with a face neighbour outside it; "voxel_full": with
+    any of the 3^n - 1 neighbours outside; both of size 1. "surfel" (2 and 3 spatial axes): the marching-squares or
+    -cubes elements between pixel centres, each at the middle of its 2x2(x2) pixels, with its length or area.
+border : "background" or "ignore", default "background"
+    Whether what lies beyond the image is outside the mask. "ignore": the image's edge makes no surface.
+""",
+    axis="The spatial axes of a region",
+    weight="""0 or 1 a pixel, broadcast to the pixels. Pixels of weight 0 belong to neither mask, and an element beside one is
+    dropped, so that leaving pixels out makes no false edges.""",
+    ignored="The label in an integer `target` of pixels that are left out likewise.",
+    undefined="The value where both masks are empty, or one has pixels but no surface.",
+    result=""", in the unit of `spacing` where it is a
+distance. The geometry runs on the host: arrays on another device are copied there and the values back, and under a
+tracing compiler (`jax.jit`) there is no value.""",
+    values=", array values included on every library.",
+)
 
-    name: str
-    citation: str
+
+@dataclass(frozen=True)
+class _SurfaceMetric(Metric):
+    """A formula on a `Pair`."""
+
     one_empty: float
     """The value where one mask is empty."""
     formula: Callable[..., float]
     refuse: Callable[..., None] = lambda surface, **own: None
     """Raises where parameters that are right by themselves do not go together."""
 
-    def public(self, function: _Public) -> _Public:
-        """Register `function` as the public face of this formula; used as its decorator."""
-        registry.add_metric(
-            registry.MetricRecord(
-                self.name, "surface", function, registry.parameters_of(function), self.citation, self.check
-            )
-        )
-        function.__doc__ = inspect.cleandoc(function.__doc__ or "").format(shared=_SHARED, citation=self.citation)
-        return function
+    family = "surface"
+    shared = _SHARED
 
     def __call__(self, pred: Any, target: Any, counting: Counting, **own: Any) -> Any:
         record = registry.metrics[self.name]
         check_own(record, own)
-        keywords = dict(counting)
-        reduction = keywords.pop("reduction", "none")
-        undefined = keywords.pop("undefined", float("nan"))
-        formula = {name: value for name, value in own.items() if name not in ("spacing", "surface", "border")}
+        keywords, reduction, undefined = self.split(counting)
+        formula = _without_geometry(own)
         if isinstance(pred, SurfaceDistances):
             given = ["target"] if target is not None else []
             given += ["spacing"] if own["spacing"] is not None else []
@@ -213,59 +223,14 @@ class _SurfaceMetric:
             return math.nan
         return self.one_empty if pair.one_empty else self.formula(pair, **own)
 
-    def check(self, pred: Any, target: Any, keywords: Mapping[str, Any]) -> None:
-        """Everything that a call would refuse, array values included."""
-        record = registry.metrics[self.name]
-        own = check_own(record, keywords)
-        masks = mask_keywords(record, keywords)
-        formula = {name: value for name, value in own.items() if name not in ("spacing", "surface", "border")}
-        self.refuse(own["surface"], **formula)
-        with library_of(self.name, pred).guard():
-            _measured(self.name, pred, target, own, masks, only_check=True)
+    def check_masks(self, pred: Any, target: Any, own: Mapping[str, Any], masks: Mapping[str, Any]) -> None:
+        self.refuse(own["surface"], **_without_geometry(own))
+        _measured(self.name, pred, target, own, masks, only_check=True)
 
 
-_SHARED = """Parameters
-----------
-pred, target
-    Two masks of one shape, library and device: bool, integer 0/1, or floating probabilities, which are foreground
-    where > `threshold`. With `class_axis`, a floating `pred` is decided by argmax along it, a mask without that
-    axis is an integer label map, and two label maps need `num_classes`. Or a `SurfaceDistances` record as `pred` alone.
-spacing : None, or one number > 0 a spatial axis, default None
-    The size of a pixel, in the order of `axis`; None: 1 each. One number alone stands for all axes.
-surface : "voxel", "voxel_full" or "surfel", default "voxel"
-    What the elements of a surface are. "voxel": pixels of the mask with a face neighbour outside it; "voxel_full": with
-    any of the 3^n - 1 neighbours outside; both of size 1. "surfel" (2 and 3 spatial axes): the marching-squares or
-    -cubes elements between pixel centres, each at the middle of its 2x2(x2) pixels, with its length or area.
-border : "background" or "ignore", default "background"
-    Whether what lies beyond the image is outside the mask. "ignore": the image's edge makes no surface.
-threshold : float, default 0.5
-    In [0, 1].
-axis : int, tuple of int or None, default None
-    The spatial axes of a region; None: all save `class_axis`.
-class_axis : int or None, default None
-    The axis of the classes, each of which is measured against the rest.
-num_classes : int or None, default None
-    The number of classes when both masks are label maps.
-weight : array or None, default None
-    0 or 1 a pixel, broadcast to the pixels. Pixels of weight 0 belong to neither mask, and an element beside one is
-    dropped, so that leaving pixels out makes no false edges.
-ignore_index : int or None, default None
-    The label in an integer `target` of pixels that are left out likewise.
-reduction : "none", "mean", "nanmean" or "sum", default "none"
-    Over regions and classes. "mean" propagates nan; "nanmean" skips it, and is nan where nothing is left.
-undefined : float, default nan
-    The value where both masks are empty, or one has pixels but no surface.
-
-Returns
--------
-array of float64, one value a region (and class), or a 0-d array when reduced, in the unit of `spacing` where it is a
-distance. The geometry runs on the host: arrays on another device are copied there and the values back, and under a
-tracing compiler (`jax.jit`) there is no value.
-
-Raises
-------
-TypeError, ValueError
-    For arguments outside what is said above, array values included on every library."""
+def _without_geometry(own: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a formula: those that do not say what is measured."""
+    return {name: value for name, value in own.items() if name not in ("spacing", "surface", "border")}
 
 
 # Statistics of one set of distances. ----------------------------------------------------------------------------------
