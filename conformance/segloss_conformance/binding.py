@@ -116,6 +116,8 @@ class Binding:
     spec: str
     call: Any
     """The function, the class to construct, or the command of a process as a tuple of words."""
+    name: str = ""
+    """What messages and the ledger call it, where one file binds several functions to one loss or metric."""
     source: str = ""
     """How the callable is imported, ``module:name``; empty for one that was handed over in Python."""
     construct: Mapping[str, Any] | None = None
@@ -177,7 +179,9 @@ class Binding:
 
     @property
     def label(self) -> str:
-        """The name of the callable."""
+        """The name of the binding, or of the callable."""
+        if self.name:
+            return self.name
         if self.framework == "process":
             return shlex.join(self.call)
         name = getattr(self.call, "__qualname__", None) or type(self.call).__qualname__

@@ -326,13 +326,13 @@ def check(
     seed
         Of the drawn cases.
     deviations
-        Entries of the ledger; those of other specifications are left alone.
+        Entries of the ledger; those that speak of other bindings are left alone.
     examples
         Drawn cases, in place of the profile's number.
     """
     start = time.monotonic()
     chosen = PROFILES[profile]
-    mine = [one for one in deviations if one.spec == binding.spec]
+    mine = [one for one in deviations if one.speaks_of(binding)]
     report = SpecReport(binding, deviations=mine, seed=seed)
     search = _Search(binding, chosen, seed, mine)
     if binding.framework == "process":

@@ -72,11 +72,16 @@ def _configuration(tables: dict[str, Any], root: Path) -> Configuration:
             bindings.append(bind(spec, call, root=root, **keys))
         except ConfigurationError as problem:
             raise ConfigurationError(f"bind {place}: {problem}") from None
-    by_spec = {one.spec: one for one in bindings}
-    deviations = tuple(
-        deviation_of(table, place, by_spec) for place, table in enumerate(tables.get("deviation", []), 1)
+    names = [one.name for one in bindings if one.name]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigurationError(f"bind: two tables have the name {name!r}")
+    deviations = tuple(deviation_of(table, place) for place, table in enumerate(tables.get("deviation", []), 1))
+    unmatched = tuple(
+        f"{one.label}: {one.bind or one.spec} is not bound"
+        for one in deviations
+        if not any(one.speaks_of(binding) for binding in bindings)
     )
-    unmatched = tuple(f"{one.label}: {one.spec} is not bound" for one in deviations if one.spec not in by_spec)
     return Configuration(
         str(about.get("name", root.resolve().name)), version, str(about.get("source", "")), tuple(bindings), deviations,
         unmatched,

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from segloss_ref import registry
+
 from .binding import TAGS, Binding, ConfigurationError
 from .forms import BoundCase, assemble
 
@@ -91,11 +93,15 @@ class Deviation:
     spec: str
     kind: str
     reason: str
+    bind: str = ""
+    """The name of the one binding that it is for; empty: all of the specification."""
     groups: tuple[str, ...] = _GROUPS
     when: Mapping[str, Any] = field(default_factory=dict)
     convention: Mapping[str, Any] = field(default_factory=dict)
     pinned: Pinned | None = None
     link: str = ""
+    snippet: str = ""
+    """A program that shows the bug without this suite."""
     place: int = 0
     """Its number in the file, from 1."""
 
@@ -103,6 +109,10 @@ class Deviation:
     def label(self) -> str:
         """How messages name it."""
         return f"deviation {self.place} ({self.spec}, {self.kind}: {self.reason})"
+
+    def speaks_of(self, binding: Binding) -> bool:
+        """Whether it is an entry for this binding."""
+        return self.spec == binding.spec and self.bind in ("", binding.name)
 
     def applied(self, binding: Binding) -> Binding:
         """The binding in this convention."""
@@ -137,7 +147,7 @@ def _compare(value: Any, wanted: Any) -> bool:
     return bool(value == wanted)
 
 
-def deviation_of(table: Mapping[str, Any], place: int, bindings: Mapping[str, Binding]) -> Deviation:
+def deviation_of(table: Mapping[str, Any], place: int) -> Deviation:
     """The entry that a table describes.
 
     Raises
@@ -147,7 +157,7 @@ def deviation_of(table: Mapping[str, Any], place: int, bindings: Mapping[str, Bi
         case is not an error here: it is stale, and fails the run.
     """
     label = f"deviation {place}"
-    known = {"spec", "kind", "group", "when", "convention", "reason", "link", "pinned", "since"}
+    known = {"spec", "bind", "kind", "group", "when", "convention", "reason", "link", "snippet", "pinned", "since"}
     for name in table:
         if name not in known:
             raise ConfigurationError(f"{label}: unknown key {name!r}, expected one of {', '.join(sorted(known))}")
@@ -167,12 +177,12 @@ def deviation_of(table: Mapping[str, Any], place: int, bindings: Mapping[str, Bi
     if kind == "bug" and "group" not in table:
         raise ConfigurationError(f"{label}: a bug mutes the groups that 'group' names; it must be given")
     when = table.get("when", {})
-    binding = bindings.get(table["spec"])
-    if binding is not None:
+    record = registry.losses.get(table["spec"]) or registry.metrics.get(table["spec"])
+    if record is not None:
         for name, wanted in when.items():
-            if name not in ("dtype", "tags", *binding.record.parameters):
+            if name not in ("dtype", "tags", *record.parameters):
                 raise ConfigurationError(
-                    f"{label}: when may name dtype, tags and parameters of {binding.spec}, got {name!r}"
+                    f"{label}: when may name dtype, tags and parameters of {record.name}, got {name!r}"
                 )
             for word in [wanted] if isinstance(wanted, str) else wanted if name == "tags" else []:
                 if name == "tags" and word.removeprefix("not ") not in TAGS:
@@ -187,10 +197,12 @@ def deviation_of(table: Mapping[str, Any], place: int, bindings: Mapping[str, Bi
         table["spec"],
         kind,
         table["reason"],
-        groups,
-        when,
-        table.get("convention", {}),
-        pinned,
-        table.get("link", ""),
-        place,
+        bind=table.get("bind", ""),
+        groups=groups,
+        when=when,
+        convention=table.get("convention", {}),
+        pinned=pinned,
+        link=table.get("link", ""),
+        snippet=table.get("snippet", ""),
+        place=place,
     )

@@ -47,7 +47,7 @@ class Item:
     @property
     def label(self) -> str:
         """Such as ``tversky_loss::value[float32-cpu]``."""
-        return f"{self.checked.binding.spec}::{self.group}[{self.dtype}-{self.device}]"
+        return f"{self.checked.binding.name or self.checked.binding.spec}::{self.group}[{self.dtype}-{self.device}]"
 
     @property
     def verdict(self) -> Verdict:

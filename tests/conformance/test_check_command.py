@@ -261,6 +261,36 @@ def test_metrics_and_selection(here: Path, capsys: pytest.CaptureFixture[str]) -
     assert run(capsys, "conformance.toml", "--layout", "NCHW")[0] == 2
 
 
+NAMED = """
+[[bind]]
+name = "right Dice"
+spec = "dice_loss"
+call = "mylib_of_the_tests:dice"
+
+[[bind]]
+name = "Dice that gives nan"
+spec = "dice_loss"
+call = "mylib_of_the_tests:dice_nan"
+"""
+
+
+def test_two_functions_for_one_loss_are_told_apart_by_name(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    entry = "[[deviation]]" + BUG.partition("[[deviation]]")[2]
+    configure(here, NAMED + entry.replace('spec = "dice_loss"', 'spec = "dice_loss"\nbind = "Dice that gives nan"'))
+    code, out, _ = run(capsys)
+    assert code == 0, out
+    assert "dice_loss: right Dice" in out
+    assert run(capsys, "--only", "right Dice")[1].count("verdict: conforms") == 1
+    configure(here, NAMED + entry)
+    assert "no longer holds" in run(capsys)[1].replace("\n", " ")  # for the right one it does not
+    configure(here, NAMED + entry.replace('spec = "dice_loss"', 'spec = "dice_loss"\nbind = "no such"'))
+    code, out, _ = run(capsys)
+    assert code == 1
+    assert "no such is not bound" in out
+    configure(here, NAMED.replace("right Dice", "Dice that gives nan"))
+    assert "two tables have the name" in run(capsys)[2]
+
+
 # pytest. --------------------------------------------------------------------------------------------------------------
 
 

@@ -25,7 +25,9 @@ def add(subparsers: Subparsers) -> None:
     parser.add_argument("target", nargs="?", default="conformance.toml", help="see above (default: conformance.toml)")
     parser.add_argument("--as", dest="spec", help="the loss or metric that it claims to be, such as dice_loss")
     add_form(parser)
-    parser.add_argument("--only", action="append", help="of a conformance.toml, this specification only (repeatable)")
+    parser.add_argument(
+        "--only", action="append", help="of a conformance.toml, this specification or name only (repeatable)"
+    )
     parser.add_argument("--profile", choices=["quick", "standard", "deep"], default="standard")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="write the report as JSON")
@@ -57,10 +59,11 @@ def execute(options: argparse.Namespace) -> int:
                 raise UsageError("--as must be given: the loss or metric that the function claims to be")
             binding = bind(options.spec, options.target, root=Path(), **form)
             found = Configuration(binding.label, "", "", (binding,))
-        chosen = [one for one in found.bindings if not options.only or one.spec in options.only]
+        chosen = [one for one in found.bindings if not options.only or {one.spec, one.name} & set(options.only)]
+        known = dict.fromkeys(name for one in found.bindings for name in (one.spec, one.name) if name)
         for name in options.only or []:
-            if name not in {one.spec for one in found.bindings}:
-                raise UsageError(f"--only must be among {', '.join(one.spec for one in found.bindings)}, got {name!r}")
+            if name not in known:
+                raise UsageError(f"--only must be among {', '.join(known)}, got {name!r}")
         reports = [check(one, options.profile, options.seed, found.deviations) for one in chosen]
     except ConfigurationError as problem:
         raise UsageError(str(problem)) from None
