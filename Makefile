@@ -7,13 +7,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help conformance test lint types quickstart bench bench-boundary bench-surfaces mutants clean
+PEERS := .venv-peers
+PEERS_READY := $(PEERS)/.ready
+
+.PHONY: help conformance test lint types quickstart bench bench-boundary bench-surfaces mutants vectors peers clean
 
 help:
 	@echo "make conformance   run the conformance matrix on every library present; writes report/index.html"
 	@echo "                   (PROFILE=quick|standard|deep, EXAMPLES=N, ARGS='--only dice_loss ...')"
 	@echo "make test          run the tests"
 	@echo "make mutants       show that the suite rejects wrong implementations"
+	@echo "make vectors       write vectors/ anew, the test vectors for other languages"
+	@echo "make peers         hold released packages against the reference; writes docs/peers.md and report/peers.html"
+	@echo "                   (in .venv-peers; PROFILE=quick|standard, ARGS='--package monai')"
 	@echo "make lint types    style and types"
 	@echo "make quickstart    score two segmentations of a real image; writes examples/output/quickstart.png"
 	@echo "make bench         speed of the losses, side by side with torch's own"
@@ -40,6 +46,19 @@ test: $(READY)
 mutants: $(READY)
 	$(BIN)/segloss-conformance mutants $(ARGS)
 
+vectors: $(READY)
+	$(BIN)/segloss-conformance vectors
+
+$(PEERS_READY): peers/requirements.txt pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check $$(grep '^torch==' constraints.txt)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r peers/requirements.txt
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[conformance]'
+	@touch $@
+
+peers: $(PEERS_READY)
+	$(PEERS)/bin/python -W ignore peers/run.py --profile $(PROFILE) $(ARGS)
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -61,4 +80,4 @@ bench-surfaces: $(READY)
 	$(BIN)/python -W ignore benchmarks/surfaces.py $(ARGS)
 
 clean:
-	rm -rf $(VENV) report .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) report .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -20,8 +20,11 @@ SmoothValue = float | tuple[float, float]
 
 
 def _combo_loss(r: Region, *, alpha: float, beta: float | None, smooth: SmoothValue) -> Term:
-    loss = overlap(r, 2, 1, 1, smooth).loss
-    coefficient = r.class_mean(loss.through(1 - loss.value, -1.0))
+    dice = overlap(r, 2, 1, 1, smooth)
+    total = dice.agreement + dice.disagreement
+    # Not 1 less the loss, which near 1 has none of the digits of a tiny coefficient.
+    value = r.xp.where(total == 0, 1.0, dice.agreement / r.divisor(total))
+    coefficient = r.class_mean(dice.loss.through(value, -1.0))
     if r.class_axis is None:
         positive = 0.5 if beta is None else beta
         cross = r.mean_of(two_sided_cross_entropy, positive, 1 - positive)

@@ -27,6 +27,7 @@ from .ledger import Deviation
 from .run import ALL_HEALTH_CHECKS, draw
 from .smoke import smoke
 from .strategies import cases
+from .vectors.source import pinned
 from .verdicts import GROUPS, Finding, Verdict
 
 __all__ = ["PROFILES", "Column", "Profile", "SpecReport", "check"]
@@ -222,9 +223,10 @@ class _Search:
         return column
 
     def _cases(self) -> Iterable[Case]:
-        """Edges, plain cases, then drawn ones, small ones first."""
+        """Edges, plain and pinned cases, then drawn ones, small ones first."""
         yield from plain_cases(self.binding.record)
         yield from edge_cases(self.binding.record)
+        yield from pinned(self.binding.spec)
         yield from self.drawn
 
     drawn: list[Case] = field(default_factory=list)

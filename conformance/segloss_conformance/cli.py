@@ -7,12 +7,13 @@ import os
 import sys
 from collections.abc import Sequence
 
-from .commands import UsageError, check, identify, mutants, run
+from .commands import UsageError, check, identify, mutants, run, vectors
 from .commands import list as list_
 
 __all__ = ["main"]
 
-COMMANDS = {"run": run, "check": check, "identify": identify, "mutants": mutants, "list": list_}
+COMMANDS = {"run": run, "check": check, "identify": identify, "mutants": mutants,
+            "vectors": vectors, "list": list_}  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-__all__ = ["Draw", "edited", "masks"]
+__all__ = ["Draw", "edited", "masks", "solids"]
 
 Draw = Any
 
@@ -40,6 +40,18 @@ def masks(draw: Draw, shape: tuple[int, ...]) -> Any:
         mask = _disc(shape)
     elif kind == "half":
         mask.flat[: size // 2] = True
+    return mask
+
+
+@st.composite
+def solids(draw: Draw, shape: tuple[int, ...]) -> Any:
+    """A box that covers the middle, with others added or cut out: masks that have an inside, and holes."""
+    mask = np.zeros(shape, dtype=bool)
+    middle = [(draw(st.integers(0, size // 2)), draw(st.integers(size // 2, size - 1))) for size in shape]
+    mask[tuple(slice(low, high + 1) for low, high in middle)] = True
+    for filled in draw(st.sampled_from([(), (False,), (True,), (True, False)])):
+        corner = [draw(st.integers(0, size - 1)) for size in shape]
+        mask[tuple(slice(low, low + draw(st.integers(1, 3))) for low in corner)] = filled
     return mask
 
 

@@ -17,6 +17,7 @@ from .case import Case
 from .checks import Failure, Outcome, examine
 from .implementations import Implementation
 from .strategies import cases
+from .vectors.source import pinned
 
 __all__ = ["ALL_HEALTH_CHECKS", "PROFILES", "Cell", "Minimal", "draw", "run_record", "shrink"]
 
@@ -123,11 +124,11 @@ def run_record(
     seed: int = 0,
     tick: Callable[[], None] = lambda: None,
     shrinking: bool = True,
-    drawn_before: Sequence[Case] | None = None,
+    given: Sequence[Case] | None = None,
 ) -> list[Cell]:
-    """Every implementation on the same cases of one loss or metric; `drawn_before` are those of an earlier `draw`."""
+    """Every implementation on the same cases: those `given`, else the pinned ones and `examples` drawn ones."""
     cells = [Cell(record.name, implementation.label) for implementation in implementations]
-    for drawn in draw(record, examples, seed) if drawn_before is None else drawn_before:
+    for drawn in (*pinned(record.name), *draw(record, examples, seed)) if given is None else given:
         for cell, implementation in zip(cells, implementations, strict=True):
             if cell.minimal is not None:
                 continue

@@ -13,7 +13,7 @@ from segloss_ref import domains
 from segloss_ref.registry import LossRecord, MetricRecord
 
 from .case import Case, Grid
-from .drawing import edited, masks
+from .drawing import edited, masks, solids
 from .surface_cases import surface_cases
 
 __all__ = ["cases", "loss_cases", "metric_cases", "parameter"]
@@ -102,10 +102,12 @@ def _(domain: domains.LabelWeights, name: str) -> st.SearchStrategy[Any]:
 
 
 @st.composite
-def _shape(draw: Draw) -> tuple[int, ...]:
+def _shape(draw: Draw, roomy: bool) -> tuple[int, ...]:
     shapes: list[tuple[int, ...]] = [
         (4,), (1,), (2, 3), (3, 3), (4, 4), (2, 2, 2), (2, 1, 5), (1, 2, 2, 2), (2, 7)
     ]  # fmt: skip
+    if roomy and draw(st.booleans()):
+        shapes = [(9,), (5, 5), (4, 6), (6, 5), (4, 4, 3)]  # room for an inside, and for several erosions
     shape: tuple[int, ...] = draw(st.sampled_from(shapes))
     return shape
 
@@ -187,15 +189,17 @@ def _field(draw: Draw, shape: tuple[int, ...]) -> Any:
 
 @st.composite
 def _weight(draw: Draw, pixels: tuple[int, ...]) -> Any:
-    """Pixel weights of the full shape, or of one that broadcasts; sometimes whole regions of 0."""
-    kind = draw(st.sampled_from(["full", "last", "zero row"]))
+    """Pixel weights of the full shape, or of one that broadcasts; sometimes whole regions or a margin of 0."""
+    kind = draw(st.sampled_from(["full", "last", "zero row", "on and off", "margin"]))
     shape = pixels[-1:] if kind == "last" else pixels
     size = math.prod(shape)
-    weight = np.array(draw(st.lists(st.sampled_from(_WEIGHTS), min_size=size, max_size=size)), dtype=float).reshape(
-        shape
-    )
+    factors = st.sampled_from([0.0, 1.0] if kind == "on and off" else _WEIGHTS)
+    weight = np.array(draw(st.lists(factors, min_size=size, max_size=size)), dtype=float).reshape(shape)
     if kind == "zero row" and pixels:
         weight[0] = 0.0
+    if kind == "margin" and pixels:
+        weight = np.ones(pixels)
+        weight[..., [0, -1][: draw(st.integers(1, 2))]] = 0.0
     return weight
 
 
@@ -209,7 +213,7 @@ def loss_cases(draw: Draw, record: LossRecord) -> Case:
         logits = draw(st.booleans())
         if logits:
             keywords["from_logits"] = True
-    shape = draw(_shape())
+    shape = draw(_shape(record.spatial))
     with_classes = record.needs_class_axis or (
         "class_axis" in record.keywords and record.categorical and draw(st.booleans())
     )
@@ -224,8 +228,9 @@ def loss_cases(draw: Draw, record: LossRecord) -> Case:
     else:
         pixels = shape
 
-    common = draw(st.booleans())  # else the common keywords keep their defaults, so that each bug has plain cases too
-    form = draw(st.sampled_from(["hard", "hard", "labels", "soft"]))
+    # Else the common keywords keep their defaults, so that each bug has plain cases too.
+    common = draw(st.sampled_from([True, True, False]))
+    form = draw(st.sampled_from(["hard", "labels", "labels", "soft"]))
     ignorable = form == "labels"
     size = math.prod(pixels)
     target: Any
@@ -238,16 +243,20 @@ def loss_cases(draw: Draw, record: LossRecord) -> Case:
         hot = np.array(draw(st.lists(pool, min_size=math.prod(shape), max_size=math.prod(shape)))).reshape(shape)
         target = hot
     else:
-        hot = draw(masks(shape))
+        hot = draw(solids(shape) if record.spatial and draw(st.booleans()) else masks(shape))
         target = hot.astype(draw(st.sampled_from([bool, np.int64, np.float64])) if form != "labels" else np.int64)
     if record.hard_target and draw(st.booleans()):
         pred = draw(_distinct(shape, grid, logits))
     else:
         pred = draw(_scores(hot.astype(float), shape, grid, logits))
-    if record.spatial and draw(st.integers(0, 2)) == 0:
-        pred = draw(_opposite(hot.astype(float), logits))  # errors that several erosions do not wear away
+    if record.spatial:
+        other = draw(st.sampled_from(["as drawn", "as drawn", "opposite", "solid"]))
+        if other == "opposite":
+            pred = draw(_opposite(hot.astype(float), logits))  # errors that several erosions do not wear away
+        elif other == "solid":
+            pred = np.where(draw(solids(shape)), 4.0, -4.0) if logits else np.where(draw(solids(shape)), 0.75, 0.25)
 
-    if common and ignorable and draw(st.booleans()):
+    if common and ignorable and draw(st.sampled_from([True, True, False])):
         flags = np.array(draw(st.lists(st.booleans(), min_size=target.size, max_size=target.size))).reshape(
             target.shape
         )
@@ -267,7 +276,7 @@ def loss_cases(draw: Draw, record: LossRecord) -> Case:
     for name, found in record.parameters.items():
         if with_classes and name in record.class_axis_refuses:
             continue
-        if not draw(st.booleans()):
+        if not (draw(st.booleans()) or (record.spatial and draw(st.booleans()))):
             continue
         rule = found.only_with
         if rule is not None:
@@ -303,7 +312,7 @@ def loss_cases(draw: Draw, record: LossRecord) -> Case:
 def metric_cases(draw: Draw, record: MetricRecord) -> Case:
     """Cases of a counting metric. Scores keep a margin from the threshold and from each other."""
     keywords: dict[str, Any] = {}
-    form = draw(st.sampled_from(["masks", "scores", "label maps", "scores and labels", "one-hot"]))
+    form = draw(st.sampled_from(["masks", "scores", "label maps", "label maps", "scores and labels", "one-hot"]))
     pixels = draw(st.sampled_from([(4,), (2, 3), (3, 3), (2, 2, 2), (1,), (2, 7)]))
     size = math.prod(pixels)
     kinds = st.sampled_from([bool, np.int64, np.float64])
@@ -322,15 +331,15 @@ def metric_cases(draw: Draw, record: MetricRecord) -> Case:
             levels = [0.0, 0.125, 0.375, 0.625, 0.875, 1.0]
             pred = np.array(draw(st.lists(st.sampled_from(levels), min_size=size, max_size=size))).reshape(shape)
     else:
-        classes = draw(st.sampled_from([2, 3, 4, 20]))
+        classes = draw(st.sampled_from([2, 3, 4, 20, 20]))
         class_axis = draw(st.integers(0, len(pixels)))
         shape = (*pixels[:class_axis], classes, *pixels[class_axis:])
         keywords["class_axis"] = class_axis
-        dtype = draw(st.sampled_from([np.int64, np.uint8]))
+        dtype = draw(st.sampled_from([np.int64, np.uint8, np.uint8]))
 
         def labels() -> Any:
             return np.array(
-                draw(st.lists(st.integers(0, classes - 1), min_size=size, max_size=size)), dtype=dtype
+                draw(st.lists(st.sampled_from(range(classes)), min_size=size, max_size=size)), dtype=dtype
             ).reshape(pixels)
 
         target = labels()
@@ -354,8 +363,8 @@ def metric_cases(draw: Draw, record: MetricRecord) -> Case:
         keywords["axis"] = axis
     if draw(st.booleans()):
         keywords["weight"] = draw(_weight(pixels))
-    keywords["reduction"] = draw(st.sampled_from(["none", "none", "mean", "nanmean", "sum"]))
-    if draw(st.booleans()):
+    keywords["reduction"] = draw(st.sampled_from(["none", "none", "mean", "mean", "nanmean", "sum"]))
+    if draw(st.sampled_from([False, False, True])):
         keywords["undefined"] = draw(st.sampled_from([0.0, 1.0]))
     for name, found in record.parameters.items():
         if draw(st.booleans()):

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from segloss_ref.registry import MetricRecord
 
 from .case import Case
-from .drawing import Draw, edited, masks
+from .drawing import Draw, edited, masks, solids
 
 __all__ = ["surface_cases"]
 
@@ -87,21 +87,9 @@ def _own(draw: Draw, record: MetricRecord, axes: int) -> dict[str, Any]:
 
 
 @st.composite
-def _solids(draw: Draw, shape: tuple[int, ...]) -> Any:
-    """A box that covers the middle, with others added or cut out: masks that have an inside, and holes."""
-    mask = np.zeros(shape, dtype=bool)
-    middle = [(draw(st.integers(0, size // 2)), draw(st.integers(size // 2, size - 1))) for size in shape]
-    mask[tuple(slice(low, high + 1) for low, high in middle)] = True
-    for filled in draw(st.sampled_from([(), (False,), (True,), (True, False)])):
-        corner = [draw(st.integers(0, size - 1)) for size in shape]
-        mask[tuple(slice(low, low + draw(st.integers(1, 3))) for low in corner)] = filled
-    return mask
-
-
-@st.composite
 def _pair(draw: Draw, shape: tuple[int, ...]) -> tuple[Any, Any]:
     """(pred, target): often solids, often nearly alike."""
-    kind = _solids if draw(st.sampled_from([True, True, False])) else masks
+    kind = solids if draw(st.sampled_from([True, True, False])) else masks
     target = draw(kind(shape))
     return draw(edited(target) if draw(st.sampled_from([False, False, True])) else kind(shape)), target
 

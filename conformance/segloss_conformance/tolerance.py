@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-__all__ = ["excess", "wide_dtype"]
+__all__ = ["allowed", "excess", "wide_dtype"]
 
 STEPS = 1e4
 # (unit roundoff, smallest normal, smallest subnormal, largest)
@@ -28,24 +28,30 @@ def wide_dtype(dtype: str) -> str:
     return dtype if dtype in ("float64", "float32") else "float32"
 
 
-def excess(got: float, want: Any, bound: Any, dtype: str, *, gradient: bool) -> float:
-    """|got - want| over what is allowed: at most 1 passes. An infinite truth needs the same infinity, nan needs nan."""
+def allowed(want: Any, bound: Any, dtype: str, *, gradient: bool) -> float:
+    """The largest error that passes, for a finite truth."""
     wide = wide_dtype(dtype)
     unit, tiny, _, _ = _FACTS[wide]
+    found = (4 if gradient else 2) * unit * float(bound) + STEPS * tiny
+    if gradient and dtype != wide:
+        narrow_unit, _, narrow_step, _ = _FACTS[dtype]
+        found += narrow_unit * abs(float(want)) * (1 + 1e-3) + narrow_step
+    return found
+
+
+def excess(got: float, want: Any, bound: Any, dtype: str, *, gradient: bool) -> float:
+    """|got - want| over what is allowed: at most 1 passes. An infinite truth needs the same infinity, nan needs nan."""
     truth = float(want)
     if math.isnan(truth):
         return 0.0 if math.isnan(got) else math.inf
-    largest = _FACTS[dtype if gradient else wide][3]
+    largest = _FACTS[dtype if gradient else wide_dtype(dtype)][3]
     if math.isinf(truth) or abs(truth) > largest:
         return 0.0 if math.isinf(got) and (got > 0) == (truth > 0) else math.inf
     if not math.isfinite(got):
         return math.inf
-    allowed = (4 if gradient else 2) * unit * float(bound) + STEPS * tiny
-    if gradient and dtype != wide:
-        narrow_unit, _, narrow_step, _ = _FACTS[dtype]
-        allowed += narrow_unit * abs(truth) * (1 + 1e-3) + narrow_step
-    if math.isnan(allowed) or math.isinf(allowed):
+    limit = allowed(want, bound, dtype, gradient=gradient)
+    if not math.isfinite(limit):
         return math.inf
     # want holds more digits than a float: subtract before rounding.
     error = abs(float(type(want)(got) - want))
-    return 0.0 if error == 0 else error / allowed
+    return 0.0 if error == 0 else error / limit

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 from segloss_ref import registry
 from segloss_ref.registry import LossRecord, MetricRecord
 
 from ..case import Case
-from ..run import Cell, draw, run_record
+from ..run import Cell, Minimal, draw, run_record
+from ..vectors.source import pinned
 from . import (  # noqa: F401  each adds its own to MUTANTS and RIGHT
     boundary,
     compound,
@@ -29,7 +31,7 @@ from . import (  # noqa: F401  each adds its own to MUTANTS and RIGHT
 from .kit import MUTANTS, RIGHT, Mutant
 from .usual import usual_test_notices
 
-__all__ = ["MUTANTS", "RIGHT", "Mutant", "reject", "survey"]
+__all__ = ["MUTANTS", "RIGHT", "Judged", "Mutant", "reject", "survey"]
 
 
 def _record(name: str) -> LossRecord | MetricRecord:
@@ -42,12 +44,33 @@ def _cases(name: str, examples: int, seed: int) -> list[Case]:
     return draw(_record(name), examples, seed)
 
 
-def reject(mutant: Mutant, examples: int = 300, seed: int = 0) -> Cell:
-    """Hold a mutant against the checks; a rejected one has a `minimal` failure."""
-    cases = _cases(mutant.of, examples, seed)
-    return run_record(_record(mutant.of), [mutant.implementation], examples, seed, shrinking=False, drawn_before=cases)[
-        0
-    ]
+@dataclass(frozen=True)
+class Judged:
+    """What the checks made of a mutant: the cell of the cases drawn, and of the pinned ones where none of those tells."""
+
+    drawn: Cell
+    pinned: Cell | None
+
+    @property
+    def minimal(self) -> Minimal | None:
+        """The failure; None for a survivor."""
+        return self.drawn.minimal or (None if self.pinned is None else self.pinned.minimal)
+
+    @property
+    def after(self) -> str:
+        """Which case tells: the number of the drawn one, ``pinned``, or ``-``."""
+        return str(self.drawn.failed_after) if self.drawn.minimal else "pinned" if self.minimal else "-"
+
+
+def reject(mutant: Mutant, examples: int = 300, seed: int = 0) -> Judged:
+    """Hold a mutant against the checks. The drawn cases come first, to see whether they would do without the pinned ones."""
+    record = _record(mutant.of)
+
+    def held(cases: Sequence[Case]) -> Cell:
+        return run_record(record, [mutant.implementation], examples, seed, shrinking=False, given=cases)[0]
+
+    drawn = held(_cases(mutant.of, examples, seed))
+    return Judged(drawn, None if drawn.minimal else held(pinned(mutant.of)))
 
 
 def survey(examples: int = 300, seeds: Sequence[int] = (0,)) -> int:
@@ -63,7 +86,7 @@ def survey(examples: int = 300, seeds: Sequence[int] = (0,)) -> int:
         alive = sum(cell.minimal is None for cell in cells)
         wrong += alive > 0
         checks = "/".join(dict.fromkeys(cell.minimal.failure.check for cell in cells if cell.minimal is not None))
-        after = ", ".join(str(cell.failed_after or "-") for cell in cells)
+        after = ", ".join(cell.after for cell in cells)
         print(
             f"{'SURVIVES' if alive else 'rejected'}  {mutant.name:38} {mutant.of:28} {checks:14} case {after:5}  "
             f"usual test: {'notices' if noticed else 'passes':8} {mutant.why}"
@@ -74,7 +97,7 @@ def survey(examples: int = 300, seeds: Sequence[int] = (0,)) -> int:
                 wrong += 1
                 print(f"WRONGLY REJECTED  {mutant.name}: {cell.minimal.failure.message}", file=sys.stderr)
             else:
-                print(f"accepted  {mutant.name:38} {mutant.of:28} {cell.examples} cases  {mutant.why}")
+                print(f"accepted  {mutant.name:38} {mutant.of:28} {cell.drawn.examples} cases  {mutant.why}")
     print(
         f"\n{len(MUTANTS)} mutants, {len(RIGHT)} right implementations, {len(seeds)} seeds: {wrong} judged wrongly; "
         f"the usual test (five random inputs, allclose) passes {missed} mutants"
