@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.special import expit, log_expit, xlogy
+from scipy.special import expit, log_expit, logsumexp, xlogy
 
 from segloss_conformance.binding import Binding, ConfigurationError, Expression, bind
 from segloss_conformance.checking import SpecReport, check
@@ -301,6 +301,21 @@ def other_when_traced(p: Any, y: Any) -> Any:
     return jax_tversky(p, y, 0.5, 0.5) * (1.001 if isinstance(p, jax.core.Tracer) else 1)
 
 
+def softmax_cross_entropy(z: Any, labels: Any) -> Any:
+    """A map of losses, (N, H, W), of logits (N, C, H, W)."""
+    log_p = z - logsumexp(z, axis=1, keepdims=True)
+    return -np.take_along_axis(log_p, labels[:, None], 1)[:, 0]
+
+
+def mean_of_weights(z: Any, labels: Any, weights: Any) -> Any:
+    w = weights[labels]
+    return (w * softmax_cross_entropy(z, labels)).sum() / max(w.sum(), 1e-30)
+
+
+def ignores_nothing(z: Any, labels: Any, ignored: int) -> Any:
+    return softmax_cross_entropy(z, np.where(labels == ignored, 0, labels)).mean()
+
+
 WRONG: list[tuple[str, str, Any, dict[str, Any]]] = [
     ("value", "dice_loss", without_2, {}),
     ("closed form", "tversky_loss", lambda p, y, fp_weight, fn_weight, smooth: tversky(p, y, fn_weight, fp_weight, smooth), {}),
@@ -314,6 +329,10 @@ WRONG: list[tuple[str, str, Any, dict[str, Any]]] = [
     ("special cases", "binary_cross_entropy", clipped, {"takes": "logit"}),
     ("special cases", "dice_loss", nan_when_empty, {}),
     ("special cases", "dice_score", lambda p, t: 2 * (p * t).sum() / (p.sum() + t.sum()) if (p.any() or t.any()) else 1.0, {}),
+    ("value", "binary_cross_entropy", mean_of_weights,
+     {"args": ["$pred", "$target", "$class_weight"], "takes": "logit", "layout": "NCHW", "target": "index"}),
+    ("special cases", "binary_cross_entropy", ignores_nothing,
+     {"args": ["$pred", "$target", "$ignore_index"], "takes": "logit", "layout": "NCHW", "target": "index"}),
     ("errors", "dice_loss", silent, {}),
     ("purity", "dice_loss", careless, {}),
     ("purity", "dice_loss", Moody(), {"convention": {"smooth": 1e-5}}),
