@@ -52,6 +52,13 @@ def integer_labels_along_1(logits: Array, target: Array) -> Array:
     return losses.softmax_cross_entropy_with_integer_labels(logits, target, axis=1).mean()
 
 
+def integer_labels_where(logits: Array, target: Array, ignored: int) -> Array:
+    """The mean of its map over the pixels that are not ignored."""
+    where = target != ignored
+    kept = jnp.where(where, target, 0)
+    return losses.softmax_cross_entropy_with_integer_labels(logits, kept, where=where).sum() / where.sum()
+
+
 def poly_loss_without_epsilon(logits: Array, target: Array) -> Array:
     """The mean of its map with epsilon = 0, where it is documented to be the cross-entropy."""
     return losses.poly_loss_cross_entropy(logits, target, epsilon=0.0).mean()

@@ -42,6 +42,11 @@ def nll_sum(log_probability: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     return F.nll_loss(log_probability, target, weight=weight, reduction="sum") / target.numel()
 
 
+def nll_of_channels_last(log_probability: Tensor, target: Tensor) -> Tensor:
+    """A view of (N, H, W, C) as (N, C, H, W), which is what a permuted array or one in channels_last memory is."""
+    return F.nll_loss(log_probability.movedim(-1, 1), target)
+
+
 def soft_margin(logits: Tensor, target: Tensor) -> Tensor:
     """Its labels are -1 and 1."""
     return F.soft_margin_loss(logits, 2 * target - 1)

@@ -140,6 +140,15 @@ def jax_tversky(p: Any, y: Any, fp_weight: float, fn_weight: float) -> Any:
     return 1 - (tp + 1) / (tp + fp_weight * (p * (1 - y)).sum() + fn_weight * ((1 - p) * y).sum() + 1)
 
 
+def iou_in_float32(p: Any, t: Any) -> Any:
+    both, either = np.float32((p * t).sum()), np.float32(np.maximum(p, t).sum())
+    return both / (either + np.float32(1e-7))
+
+
+def accuracy_of_probabilities(p: Any, t: Any) -> Any:
+    return ((p > 0.5) == (t > 0)).mean()
+
+
 def rights() -> list[tuple[str, Any, dict[str, Any]]]:
     found: list[tuple[str, Any, dict[str, Any]]] = [
         ("dice_loss", dice_sequential, {"dtypes": HALF, "domain": ["soft-target"]}),
@@ -157,6 +166,8 @@ def rights() -> list[tuple[str, Any, dict[str, Any]]]:
         ("focal_tversky_loss", focal_tversky, {"dtypes": HALF}),
         ("jaccard_index", mean_iou, {"takes": "label", "target": "index", "layout": "NCHW",
                                      "args": ["$pred", "$target", "$num_classes"]}),
+        ("jaccard_index", iou_in_float32, {"convention": {"undefined": 0.0}}),
+        ("accuracy", accuracy_of_probabilities, {"takes": "probability"}),
         ("jaccard_index", iou_of_classes, {"target": "onehot", "returns": "per-class", "dtypes": ["bool", "uint8"]}),
     ]  # fmt: skip
     try:
