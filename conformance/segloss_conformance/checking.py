@@ -359,7 +359,9 @@ def check(
                 report.columns.append(search.column(dtype, device, call))
             if report.columns[-1].status != "broken adapter":
                 asked = Asked(binding, call, binding.dtypes[0])
-                report.stale += [sentence for one in mine if (sentence := _stale(one, asked, report.columns)) is not None]
+                report.stale += [
+                    sentence for one in mine if (sentence := _stale(one, asked, report.columns)) is not None
+                ]
         finally:
             call.close()
     report.seconds = time.monotonic() - start

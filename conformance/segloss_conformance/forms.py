@@ -353,9 +353,7 @@ def fit(binding: Binding, drawn: Case, dtype: str) -> BoundCase | None:
         common["weight"] = rounded(weight, floating)
     if "class_weight" in binding.placeholders:
         drawn_weights = drawn.keywords.get("class_weight", ())
-        common["class_weight"] = (
-            tuple(drawn_weights) if len(drawn_weights) == classes else _some_weights(classes, pick)
-        )
+        common["class_weight"] = tuple(drawn_weights) if len(drawn_weights) == classes else _some_weights(classes, pick)
 
     own = _own(binding, drawn.keywords, floating, len(spatial) or pred.ndim)
     case = assemble(binding, pred, target, own, common, drawn.grid, floating)

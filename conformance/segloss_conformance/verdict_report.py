@@ -70,7 +70,8 @@ def print_reports(reports: Sequence[SpecReport], console: Console, ledger: bool 
     for report in reports:
         binding = report.binding
         console.print(
-            f"[bold]{binding.spec}[/]: {escape(binding.label)} ({binding.framework}, {report.seconds:.1f} s, seed {report.seed})",
+            f"[bold]{binding.spec}[/]: {escape(binding.label)} "
+            f"({binding.framework}, {report.seconds:.1f} s, seed {report.seed})",
             highlight=False,
         )
         table = Table(show_header=True, padding=(0, 1), box=None)

@@ -36,54 +36,67 @@ def measured(metric: keras.Metric, target: Tensor, pred: Tensor, weight: Tensor 
 
 
 def mean_iou(target: Tensor, pred: Tensor, classes: int) -> Tensor:
+    """Of label maps."""
     return measured(keras.metrics.MeanIoU(classes), target, pred)
 
 
 def mean_iou_ignoring(target: Tensor, pred: Tensor, classes: int, ignored: int) -> Tensor:
+    """Of label maps, one label left out."""
     return measured(keras.metrics.MeanIoU(classes, ignore_class=ignored), target, pred)
 
 
 def mean_iou_of_scores(target: Tensor, pred: Tensor, classes: int) -> Tensor:
+    """Of labels and scores, (N, H, W, C)."""
     return measured(keras.metrics.MeanIoU(classes, sparse_y_pred=False), target, pred)
 
 
 def iou_of_each_class(target: Tensor, pred: Tensor, classes: int) -> Tensor:
+    """One value a class, each from a metric of its own."""
     return torch.stack([measured(keras.metrics.IoU(classes, [c]), target, pred) for c in range(classes)])
 
 
 def one_hot_mean_iou(target: Tensor, pred: Tensor, classes: int) -> Tensor:
+    """Of one-hot masks."""
     return measured(keras.metrics.OneHotMeanIoU(classes), target, pred)
 
 
 def one_hot_iou_of_each_class(target: Tensor, pred: Tensor, classes: int) -> Tensor:
+    """One value a class, each from a metric of its own."""
     return torch.stack([measured(keras.metrics.OneHotIoU(classes, [c]), target, pred) for c in range(classes)])
 
 
 def binary_iou(target: Tensor, pred: Tensor) -> Tensor:
+    """Of the foreground."""
     return measured(keras.metrics.BinaryIoU(target_class_ids=[1]), target, pred)
 
 
 def binary_iou_weighted(target: Tensor, pred: Tensor, weight: Tensor) -> Tensor:
+    """Of the foreground."""
     return measured(keras.metrics.BinaryIoU(target_class_ids=[1]), target, pred, weight)
 
 
 def binary_iou_weighted_in_float32(target: Tensor, pred: Tensor, weight: Tensor) -> Tensor:
+    """Of the foreground, counted in float32."""
     return measured(keras.metrics.BinaryIoU(target_class_ids=[1], dtype="float32"), target, pred, weight)
 
 
 def precision(target: Tensor, pred: Tensor, weight: Tensor) -> Tensor:
+    """Of the foreground."""
     return measured(keras.metrics.Precision(), target, pred, weight)
 
 
 def recall(target: Tensor, pred: Tensor, weight: Tensor) -> Tensor:
+    """Of the foreground."""
     return measured(keras.metrics.Recall(), target, pred, weight)
 
 
 def precision_of_each_class(target: Tensor, pred: Tensor) -> Tensor:
+    """One value a class, each from a metric of its own."""
     return torch.stack([measured(keras.metrics.Precision(class_id=c), target, pred) for c in range(pred.shape[-1])])
 
 
 def recall_of_each_class(target: Tensor, pred: Tensor) -> Tensor:
+    """One value a class, each from a metric of its own."""
     return torch.stack([measured(keras.metrics.Recall(class_id=c), target, pred) for c in range(pred.shape[-1])])
 
 
@@ -93,6 +106,7 @@ def binary_accuracy(target: Tensor, pred: Tensor, weight: Tensor) -> Tensor:
 
 
 def categorical_accuracy(target: Tensor, pred: Tensor) -> Tensor:
+    """The share of right pixels."""
     return measured(keras.metrics.CategoricalAccuracy(), target, pred)
 
 
@@ -103,14 +117,17 @@ def f_beta(target: Tensor, pred: Tensor, average: str | None, beta: float, thres
 
 
 def f_beta_of_each_class(target: Tensor, pred: Tensor, beta: float) -> Tensor:
+    """One value a class."""
     return f_beta(target, pred, None, beta, 0.5)
 
 
 def f_beta_micro(target: Tensor, pred: Tensor, beta: float) -> Tensor:
+    """Of all classes together."""
     return f_beta(target, pred, "micro", beta, 0.5)
 
 
 def f_beta_macro_of_argmax(target: Tensor, pred: Tensor, beta: float) -> Tensor:
+    """The mean over classes; the largest score is the class."""
     return f_beta(target, pred, "macro", beta, None)
 
 

@@ -64,7 +64,9 @@ def poly_loss_without_epsilon(logits: Array, target: Array) -> Array:
     return losses.poly_loss_cross_entropy(logits, target, epsilon=0.0).mean()
 
 
-def dice_with_class_weights(logits: Array, target: Array, weights: Array, alpha: float, beta: float, smooth: float) -> Array:
+def dice_with_class_weights(
+    logits: Array, target: Array, weights: Array, alpha: float, beta: float, smooth: float
+) -> Array:
     """The mean over images of the mean over classes of weighted losses."""
     return losses.dice_loss(logits, target, class_weights=weights, alpha=alpha, beta=beta, smooth=smooth).mean()
 

@@ -1,4 +1,4 @@
-"""keras.losses.BinaryFocalCrossentropy(from_logits=True): the gradient is nan for a sure and right pixel where gamma is below 1."""
+"""keras.losses.BinaryFocalCrossentropy(from_logits=True): nan for a sure and right pixel where gamma is below 1."""
 
 import os
 
@@ -6,7 +6,7 @@ os.environ["KERAS_BACKEND"] = "torch"
 import keras
 import torch
 
-# (1 - p)^gamma (-log p) has the slope -1.4e-13 at z = 20, gamma = 1/2; in float32 1 - p is 0 there, and a root has no slope at 0.
+# (1 - p)^gamma (-log p) has the slope -1.4e-13 at z = 20, gamma = 1/2; in float32 1 - p is 0 there, where a root has none.
 z = torch.tensor([[20.0]], requires_grad=True)
 keras.losses.BinaryFocalCrossentropy(gamma=0.5, from_logits=True)(torch.ones(1, 1), z).backward()
 print(f"expected a gradient of about 0, got {z.grad.item()}")

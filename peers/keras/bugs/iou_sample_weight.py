@@ -1,4 +1,4 @@
-"""keras.metrics.BinaryIoU (MeanIoU, OneHotIoU too): the example of its own documentation gives 0, since weights are cut to integers."""
+"""keras.metrics.BinaryIoU (and MeanIoU, OneHotIoU): the documented example gives 0, since weights are cut to integers."""
 
 import os
 

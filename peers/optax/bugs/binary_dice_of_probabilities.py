@@ -3,8 +3,8 @@
 import jax.numpy as jnp
 from optax import losses
 
-# Documented: "apply_sigmoid: Whether to apply sigmoid to predictions". Without it dice_loss is asked for a distribution over the
-# classes, of which there is one, so that every p would have to be 1.
+# Documented: "apply_sigmoid: Whether to apply sigmoid to predictions". Without it dice_loss asks for a distribution over
+# the classes, of which there is one, so that every p would have to be 1.
 p = jnp.array([[[0.9, 0.2], [0.4, 0.1]]])
 y = jnp.array([[[1.0, 0.0], [1.0, 0.0]]])
 smooth = 1.0

@@ -1,4 +1,4 @@
-"""optax.losses.dice_loss: binary images without a channel axis are taken for classes along their last axis, and nothing is said."""
+"""optax.losses.dice_loss: binary images without a channel axis are silently taken for classes along their last axis."""
 
 import jax.numpy as jnp
 from optax import losses

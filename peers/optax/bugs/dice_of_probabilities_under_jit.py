@@ -10,6 +10,7 @@ y = jnp.array([[[1.0, 0.0], [0.0, 1.0]]])
 
 
 def loss(p):
+    """Of probabilities, the mean over images."""
     return losses.dice_loss(p, y, apply_softmax=False).mean()
 
 

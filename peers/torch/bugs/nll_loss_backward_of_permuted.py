@@ -2,7 +2,7 @@
 
 import torch
 
-# The gradient is -1/(N H W) at the true class, whatever the strides. Arrays of other ranks are differentiated without complaint.
+# The gradient is -1/(N H W) at the true class, whatever the strides. Arrays of other ranks are differentiated.
 x = torch.zeros(1, 2, 2, 3, requires_grad=True)  # (N, H, W, C)
 loss = torch.nn.functional.nll_loss(x.movedim(-1, 1), torch.zeros(1, 2, 2, dtype=torch.int64))
 try:

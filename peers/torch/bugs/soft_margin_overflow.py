@@ -2,8 +2,8 @@
 
 import torch
 
-# Documented: sum over i of log(1 + exp(-y_i x_i)), over the number of elements. At x = 100, y = -1 that is log(1 + e^100) = 100,
-# and its derivative is 1 - 1/(1 + e^100) = 1; binary_cross_entropy_with_logits is the same formula and says so.
+# Documented: sum over i of log(1 + exp(-y_i x_i)), over the number of elements. At x = 100, y = -1 that is
+# log(1 + e^100) = 100, and its derivative is 1 - 1/(1 + e^100) = 1.
 x = torch.tensor([100.0], requires_grad=True)
 loss = torch.nn.functional.soft_margin_loss(x, torch.tensor([-1.0]))
 loss.backward()
