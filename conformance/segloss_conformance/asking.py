@@ -51,6 +51,12 @@ class Asked:
             called.gradient = called.gradient / case.pred
         return called
 
+    def graded_in(self, called: Called) -> str:
+        """The dtype that an answer is graded in: masks of integers are counted in whatever floating dtype comes back."""
+        if self.dtype.startswith(("float", "bfloat")):
+            return self.dtype
+        return "float32" if called.dtype == "float32" else "float64"
+
     def judge(self, case: BoundCase, verdicts: dict[str, Verdict], into: str | None = None) -> Finding | None:
         """Ask, compare, and count in the groups concerned; the failure if there is one."""
         group = into or group_of(case)
@@ -70,9 +76,7 @@ class Asked:
                 if not _same(now, then):
                     return Finding("purity", f"the call changes its argument {name}", case)
         wants = [(number.v, number.e) for number in case.answer.value]
-        # Masks of integers are counted in whatever floating dtype comes back.
-        self.numbers = self.dtype if self.dtype.startswith(("float", "bfloat")) else (
-            "float32" if called.dtype == "float32" else "float64")  # fmt: skip
+        self.numbers = self.graded_in(called)
         grade, place, share = graded(case, self.numbers, called.value.ravel(), wants, False)
         if not grade:
             words = sentence("", called.value, wants, place, case.answer.shape)

@@ -198,6 +198,8 @@ class _Search:
         verdicts, asked = column.verdicts, Asked(self.binding, call, dtype)
         suspicion = smoke(asked, verdicts)
         if verdicts["smoke"].status == "broken adapter":
+            if self.declared(verdicts["smoke"].findings[0], dtype).deviation is not None:
+                verdicts["smoke"].status = "deviates"
             column.verdicts = {"smoke": verdicts["smoke"]}
             return column
         for drawn, why in closed_cases(self.binding.record):
@@ -357,15 +359,26 @@ def check(
                 report.columns.append(search.column(dtype, device, call))
             if report.columns[-1].status != "broken adapter":
                 asked = Asked(binding, call, binding.dtypes[0])
-                report.stale += [sentence for one in mine if (sentence := _stale(one, asked)) is not None]
+                report.stale += [
+                    sentence for one in mine if (sentence := _stale(one, asked, report.columns)) is not None
+                ]
         finally:
             call.close()
     report.seconds = time.monotonic() - start
     return report
 
 
-def _stale(deviation: Deviation, asked: Asked) -> str | None:
+_NOT_OF_ONE_CASE = frozenset({"smoke", "law", "dtype", "errors", "purity", "modes"})
+"""Groups whose failures no single answer shows, so that no pinned case can; entries hold while they declare a failure."""
+
+
+def _stale(deviation: Deviation, asked: Asked, columns: Iterable[Column]) -> str | None:
     """Why an entry of the ledger no longer holds; None where its pinned case still fails."""
+    if _NOT_OF_ONE_CASE.issuperset(deviation.groups):
+        findings = (one for column in columns for verdict in column.verdicts.values() for one in verdict.findings)
+        if any(one.deviation is deviation for one in findings):
+            return None
+        return f"{deviation.label} no longer holds: no {' and no '.join(deviation.groups)} check fails for it"
     if deviation.pinned is None:
         return f"{deviation.label} has no pinned case"
     case = deviation.pinned.case(asked.binding)

@@ -286,6 +286,9 @@ def fit(binding: Binding, drawn: Case, dtype: str) -> BoundCase | None:
     pick = int(drawn.key, 16)
     plain = _with_classes(plain, binding.classes, pick)
     classes = len(plain.pred)
+    ignores = "ignore_index" in binding.placeholders
+    if ignores and drawn.keywords.get("ignore_index") is None:
+        plain.ignored = _some_ignored(plain.ignored.shape, pick)
     floating = dtype if dtype in ("float64", "float32", "float16", "bfloat16") else "float64"
     pred = _predictions(plain, binding, floating) if binding.is_loss else rounded(plain.pred, floating)
     hot = plain.hot
@@ -332,7 +335,6 @@ def fit(binding: Binding, drawn: Case, dtype: str) -> BoundCase | None:
     # The target, and what is ignored in it.
     common: dict[str, Any] = {"num_classes": classes}
     target: Any = hot
-    ignores = "ignore_index" in binding.placeholders
     if ignores:
         common["ignore_index"] = drawn.keywords.get("ignore_index", 255)
     if binding.target == "index" and binding.classes == "exclusive" and "C" in letters:
@@ -345,17 +347,31 @@ def fit(binding: Binding, drawn: Case, dtype: str) -> BoundCase | None:
         axis = letters.index("C") if binding.classes == "exclusive" and "C" in letters else None
         pred = pred > 0.5 if axis is None else np.moveaxis(_hot(pred.argmax(axis), classes) > 0, 0, axis)
     labelled = target.shape == ignored.shape and target.dtype.kind in "iu"
-    if ignores and labelled and drawn.keywords.get("ignore_index") is not None:
+    if ignores and labelled:
         target = np.where(ignored, common["ignore_index"], target)
     if "weight" in binding.placeholders:
         common["weight"] = rounded(weight, floating)
     if "class_weight" in binding.placeholders:
         drawn_weights = drawn.keywords.get("class_weight", ())
-        common["class_weight"] = tuple(drawn_weights) if len(drawn_weights) == classes else (1.0,) * classes
+        common["class_weight"] = tuple(drawn_weights) if len(drawn_weights) == classes else _some_weights(classes, pick)
 
     own = _own(binding, drawn.keywords, floating, len(spatial) or pred.ndim)
     case = assemble(binding, pred, target, own, common, drawn.grid, floating)
     return case if case is not None and _valid(case) and in_domain(case) else None
+
+
+def _some_weights(classes: int, pick: int) -> tuple[float, ...]:
+    """Class weights for a case that was drawn without any: a function that takes them is to be asked about them."""
+    if pick % 4 == 0:
+        return (1.0,) * classes
+    return tuple((0.25, 0.5, 1.0, 2.0, 3.0)[pick // 5**c % 5] for c in range(classes))
+
+
+def _some_ignored(shape: tuple[int, ...], pick: int) -> Any:
+    """Pixels to ignore, about one in four of every second case, for the same reason."""
+    if pick % 2:
+        return np.zeros(shape, bool)
+    return np.random.default_rng(pick).random(shape) < 0.25
 
 
 def _valid(case: BoundCase) -> bool:
@@ -519,6 +535,8 @@ def in_domain(case: BoundCase) -> bool:
     """Whether the binding supports a case."""
     domain, tags = case.binding.domain, case.tags
     if any(f"not {tag}" in domain for tag in tags):
+        return False
+    if "simplex" in domain and case.is_loss and case.binding.takes == "probability" and "simplex" not in tags:
         return False
     # A region without any weight is 0 by the contract, and so is a factor of 0 times an infinite logarithm.
     if case.is_loss and "zero-weight" in tags and "zero-weight" not in domain:

@@ -27,6 +27,8 @@ def _partner(law: Law, case: BoundCase) -> BoundCase | None:
     binding = case.binding
     if other is None or other.name != case.name or other.pred.ndim != case.pred.ndim:
         return None
+    if not case.is_loss and other.target.dtype.kind == "f":
+        return None  # probabilities that have changed places with the target, which is handed over as a mask
     changed = {
         name for name in other.keywords.keys() | case.keywords.keys()
         if name != "weight" and other.keywords.get(name) != case.keywords.get(name)
@@ -69,7 +71,8 @@ def ask_laws(asked: Asked, case: BoundCase, verdict: Verdict) -> Finding | None:
         if other is None:
             continue
         try:
-            here = asked.value(case).value
+            answer = asked.value(case)
+            here = answer.value
             there = np.asarray(law.relate(case, asked.value(other).value))
         except (CallProblem, Unsupported):
             continue  # the groups above say so
@@ -77,7 +80,7 @@ def ask_laws(asked: Asked, case: BoundCase, verdict: Verdict) -> Finding | None:
             return Finding("law", f"{law.name}: shape {here.shape} against {there.shape}", case)
         for index, (a, b) in enumerate(zip(here.ravel(), there.ravel(), strict=True)):
             number = case.answer.value[index]
-            allowed = 4 * coarse(case, asked.dtype, float(number.v), number.e)
+            allowed = 4 * coarse(case, asked.graded_in(answer), float(number.v), number.e)
             if not _near(a, b, allowed):
                 return Finding("law", f"'{law.name}' does not hold: {number_text(a)} against {number_text(b)}", case)
         verdict.passed()
@@ -137,10 +140,11 @@ def ask_purity(asked: Asked, verdict: Verdict) -> Finding | None:
     """The same call twice, and other memory layouts of the same numbers."""
     for case in fitted_all(asked.binding, plain_cases(asked.binding.record), asked.dtype):
         try:
-            first = asked.value(case).value
+            answer = asked.value(case)
+            first = answer.value
         except (CallProblem, Unsupported):
             return None  # told elsewhere
-        allowed = [coarse(case, asked.dtype, float(number.v), number.e) for number in case.answer.value]
+        allowed = [coarse(case, asked.graded_in(answer), float(number.v), number.e) for number in case.answer.value]
         for style, words in (
             ("plain", "the same call again"), ("read-only", "arrays that may not be written to"),
             ("strided", "arrays that are not contiguous"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from .checking import Column, SpecReport
@@ -69,7 +70,8 @@ def print_reports(reports: Sequence[SpecReport], console: Console, ledger: bool 
     for report in reports:
         binding = report.binding
         console.print(
-            f"[bold]{binding.spec}[/]: {binding.label} ({binding.framework}, {report.seconds:.1f} s, seed {report.seed})",
+            f"[bold]{binding.spec}[/]: {escape(binding.label)} "
+            f"({binding.framework}, {report.seconds:.1f} s, seed {report.seed})",
             highlight=False,
         )
         table = Table(show_header=True, padding=(0, 1), box=None)
@@ -85,7 +87,7 @@ def print_reports(reports: Sequence[SpecReport], console: Console, ledger: bool 
         console.print(table)
         console.print(f"verdict: {_headline(report)}\n", highlight=False)
         for sentence in report.stale:
-            console.print(f"[bold red]stale[/]: {sentence}\n", highlight=False)
+            console.print(f"[bold red]stale[/]: {escape(sentence)}\n", highlight=False)
         shown: set[str] = set()
         for column in report.columns:
             for verdict in column.verdicts.values():

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.special import expit, log_expit, xlogy
+from scipy.special import expit, log_expit, logsumexp, xlogy
 
 from segloss_conformance.binding import Binding, ConfigurationError, Expression, bind
 from segloss_conformance.checking import SpecReport, check
@@ -140,6 +140,15 @@ def jax_tversky(p: Any, y: Any, fp_weight: float, fn_weight: float) -> Any:
     return 1 - (tp + 1) / (tp + fp_weight * (p * (1 - y)).sum() + fn_weight * ((1 - p) * y).sum() + 1)
 
 
+def iou_in_float32(p: Any, t: Any) -> Any:
+    both, either = np.float32((p * t).sum()), np.float32(np.maximum(p, t).sum())
+    return both / (either + np.float32(1e-7))
+
+
+def accuracy_of_probabilities(p: Any, t: Any) -> Any:
+    return ((p > 0.5) == (t > 0)).mean()
+
+
 def rights() -> list[tuple[str, Any, dict[str, Any]]]:
     found: list[tuple[str, Any, dict[str, Any]]] = [
         ("dice_loss", dice_sequential, {"dtypes": HALF, "domain": ["soft-target"]}),
@@ -157,6 +166,8 @@ def rights() -> list[tuple[str, Any, dict[str, Any]]]:
         ("focal_tversky_loss", focal_tversky, {"dtypes": HALF}),
         ("jaccard_index", mean_iou, {"takes": "label", "target": "index", "layout": "NCHW",
                                      "args": ["$pred", "$target", "$num_classes"]}),
+        ("jaccard_index", iou_in_float32, {"convention": {"undefined": 0.0}}),
+        ("accuracy", accuracy_of_probabilities, {"takes": "probability"}),
         ("jaccard_index", iou_of_classes, {"target": "onehot", "returns": "per-class", "dtypes": ["bool", "uint8"]}),
     ]  # fmt: skip
     try:
@@ -301,6 +312,21 @@ def other_when_traced(p: Any, y: Any) -> Any:
     return jax_tversky(p, y, 0.5, 0.5) * (1.001 if isinstance(p, jax.core.Tracer) else 1)
 
 
+def softmax_cross_entropy(z: Any, labels: Any) -> Any:
+    """A map of losses, (N, H, W), of logits (N, C, H, W)."""
+    log_p = z - logsumexp(z, axis=1, keepdims=True)
+    return -np.take_along_axis(log_p, labels[:, None], 1)[:, 0]
+
+
+def mean_of_weights(z: Any, labels: Any, weights: Any) -> Any:
+    w = weights[labels]
+    return (w * softmax_cross_entropy(z, labels)).sum() / max(w.sum(), 1e-30)
+
+
+def ignores_nothing(z: Any, labels: Any, ignored: int) -> Any:
+    return softmax_cross_entropy(z, np.where(labels == ignored, 0, labels)).mean()
+
+
 WRONG: list[tuple[str, str, Any, dict[str, Any]]] = [
     ("value", "dice_loss", without_2, {}),
     ("closed form", "tversky_loss", lambda p, y, fp_weight, fn_weight, smooth: tversky(p, y, fn_weight, fp_weight, smooth), {}),
@@ -314,6 +340,10 @@ WRONG: list[tuple[str, str, Any, dict[str, Any]]] = [
     ("special cases", "binary_cross_entropy", clipped, {"takes": "logit"}),
     ("special cases", "dice_loss", nan_when_empty, {}),
     ("special cases", "dice_score", lambda p, t: 2 * (p * t).sum() / (p.sum() + t.sum()) if (p.any() or t.any()) else 1.0, {}),
+    ("value", "binary_cross_entropy", mean_of_weights,
+     {"args": ["$pred", "$target", "$class_weight"], "takes": "logit", "layout": "NCHW", "target": "index"}),
+    ("special cases", "binary_cross_entropy", ignores_nothing,
+     {"args": ["$pred", "$target", "$ignore_index"], "takes": "logit", "layout": "NCHW", "target": "index"}),
     ("errors", "dice_loss", silent, {}),
     ("purity", "dice_loss", careless, {}),
     ("purity", "dice_loss", Moody(), {"convention": {"smooth": 1e-5}}),

@@ -44,6 +44,11 @@ def noisy(p, y):
 
 def raises(p, y):
     raise KeyError("weights")
+
+def halves(p, y, smooth=1e-5):
+    value = dice(p, y, smooth)
+    p *= 0.5
+    return value
 """
 TVERSKY = """
 [[bind]]
@@ -216,6 +221,46 @@ def test_a_declared_bug_is_muted_where_it_is_declared(here: Path, capsys: pytest
 def test_a_declared_bug_mutes_no_other_group(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     configure(here, BUG.replace('["special cases"]', '["law"]'))
     assert run(capsys)[0] == 1
+
+
+RAISES = """
+[[bind]]
+spec = "dice_loss"
+call = "mylib_of_the_tests:raises"
+
+[[deviation]]
+spec = "dice_loss"
+kind = "bug"
+group = "smoke"
+reason = "raises, whatever it is given"
+"""
+IMPURE = """
+[[bind]]
+spec = "dice_loss"
+call = "mylib_of_the_tests:halves"
+
+[[deviation]]
+spec = "dice_loss"
+kind = "bug"
+group = "purity"
+reason = "changes its argument"
+"""
+
+
+@pytest.mark.parametrize(("wrong", "text"), [("raises", RAISES), ("halves", IMPURE)])
+def test_bugs_that_no_single_answer_shows_need_no_pinned_case(
+    here: Path, capsys: pytest.CaptureFixture[str], wrong: str, text: str
+) -> None:
+    configure(here, text)
+    code, out, err = run(capsys)
+    assert code == 0, out + err
+    assert "verdict: deviates" in out
+    configure(here, text.replace(f":{wrong}", ":dice"))  # the bug has been mended
+    code, out, _ = run(capsys)
+    assert code == 1
+    assert "no longer holds" in " ".join(out.split())
+    configure(here, text.partition("[[deviation]]")[0])  # nothing is declared
+    assert run(capsys)[0] != 0
 
 
 @pytest.mark.parametrize(
