@@ -48,7 +48,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 
 TAGS = (
     "hard-target", "soft-target", "binary", "multiclass", "simplex", "empty-target", "full-target", "absent-class",
-    "saturated", "certain", "ignored", "weighted", "zero-weight", "zero-over-zero", "infinite-slope",
+    "empty-prediction", "non-square", "saturated", "certain", "ignored", "weighted", "zero-weight", "zero-over-zero", "infinite-slope",
     "large-image",
 )  # fmt: skip
 """Words for kinds of cases, which `domain` and the ledger's `when` speak in."""

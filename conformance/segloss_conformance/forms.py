@@ -502,9 +502,40 @@ def _tags(case: BoundCase) -> set[str]:
             tags |= {"saturated"} if np.abs(case.pred).max(initial=0) > 16 else set()
         elif ((case.pred <= 0) | (case.pred >= 1)).any():
             tags.add("certain")
-    elif any(mp.isnan(number.v) for number in case.answer.value):
-        tags.add("zero-over-zero")
+    else:
+        if any(mp.isnan(number.v) for number in case.answer.value):
+            tags.add("zero-over-zero")
+        if _blank(case, case.target, binding.target == "index"):
+            tags.add("absent-class" if binding.classes == "exclusive" else "empty-target")
+        if _blank(case, case.pred, binding.takes == "label"):
+            tags.add("empty-prediction")
+    if len({case.pred.shape[i] for i, one in enumerate(_letters(case.pred, binding)) if one in "DHW"}) > 1:
+        tags.add("non-square")
     return tags
+
+
+def _letters(array: Any, binding: Binding) -> str:
+    """A letter for each axis of an array, in the words of a layout."""
+    if binding.layout == "any":
+        return "W" * int(array.ndim)
+    return binding.layout if array.ndim == len(binding.layout) else binding.layout.replace("C", "")
+
+
+def _blank(case: BoundCase, mask: Any, labels: bool) -> bool:
+    """Whether some region of a mask, or of a map of `labels`, holds no foreground (metrics)."""
+    class_axis, axes = case.keywords.get("class_axis"), case.keywords.get("axis")
+    kept = np.asarray(case.keywords.get("weight", 1.0)) != 0
+    kept = kept & (case.target != case.keywords["ignore_index"]) if "ignore_index" in case.keywords else kept
+    if class_axis is None:
+        found = mask > case.keywords.get("threshold", 0.5) if mask.dtype.kind == "f" else mask != 0
+    else:
+        if labels or mask.dtype.kind == "f":
+            chosen = mask if labels else mask.argmax(class_axis)
+            mask = np.moveaxis(_hot(chosen, case.given["num_classes"]), 0, class_axis)
+        found, kept = mask > 0, np.expand_dims(kept, class_axis) if kept.ndim else kept
+    if axes is None:
+        axes = tuple(i for i in range(found.ndim) if i != class_axis)
+    return not (found & kept).any(axes).all()
 
 
 def _empty_region(case: BoundCase, weight: Any) -> bool:
