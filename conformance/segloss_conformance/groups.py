@@ -77,7 +77,7 @@ def ask_laws(asked: Asked, case: BoundCase, verdict: Verdict) -> Finding | None:
             return Finding("law", f"{law.name}: shape {here.shape} against {there.shape}", case)
         for index, (a, b) in enumerate(zip(here.ravel(), there.ravel(), strict=True)):
             number = case.answer.value[index]
-            allowed = 4 * coarse(case, asked.dtype, float(number.v), number.e)
+            allowed = 4 * coarse(case, asked.numbers, float(number.v), number.e)
             if not _near(a, b, allowed):
                 return Finding("law", f"'{law.name}' does not hold: {number_text(a)} against {number_text(b)}", case)
         verdict.passed()
@@ -140,7 +140,7 @@ def ask_purity(asked: Asked, verdict: Verdict) -> Finding | None:
             first = asked.value(case).value
         except (CallProblem, Unsupported):
             return None  # told elsewhere
-        allowed = [coarse(case, asked.dtype, float(number.v), number.e) for number in case.answer.value]
+        allowed = [coarse(case, asked.numbers, float(number.v), number.e) for number in case.answer.value]
         for style, words in (
             ("plain", "the same call again"), ("read-only", "arrays that may not be written to"),
             ("strided", "arrays that are not contiguous"),

@@ -11,6 +11,7 @@ import pytest
 from scipy.special import expit, log_expit, xlogy
 
 from segloss_conformance.binding import Binding, ConfigurationError, Expression, bind
+from segloss_conformance.case import Case
 from segloss_conformance.checking import SpecReport, check
 from segloss_conformance.closed_forms import CLOSED_FORMS
 from segloss_conformance.counterexample import snippet
@@ -580,3 +581,30 @@ def test_the_same_seed_gives_the_same_report() -> None:
     function: Callable[..., Any] = WRONG[2][2]
     first, second = (check(bind("tversky_loss", function), "quick", seed=5, examples=10) for _ in range(2))
     assert [column.status for column in first.columns] == [column.status for column in second.columns] == ["fails"] * 2
+
+
+def test_masks_that_are_counted_in_float32_are_held_to_its_roundoff_in_laws_too() -> None:
+    def off_by_a_bit(p: Any, t: Any) -> Any:
+        value = np.float32(2 * (p & t).sum()) / np.float32(p.sum() + t.sum())
+        return np.nextafter(value, np.float32(2)) if p.flat[0] else value
+
+    report = check(bind("dice_score", off_by_a_bit), "quick")
+    assert report.status == "conforms", told(report)
+
+
+@pytest.mark.parametrize(
+    ("pred", "target", "how", "tags"),
+    [
+        ([[1, 0], [0, 0]], [[1, 1], [1, 0]], {"layout": "NW", "pool": "image"}, {"empty-prediction"}),
+        ([[1, 0], [0, 0]], [[1, 1], [1, 0]], {"layout": "HW"}, set()),
+        ([[1, 0, 1], [0, 0, 1]], [[0, 0, 0], [0, 0, 0]], {"layout": "HW"}, {"empty-target", "non-square"}),
+        ([[0, 1, 2]], [[0, 1, 0]], {"layout": "NCW", "target": "index", "takes": "label"}, {"absent-class"}),
+        ([[0, 1, 1]], [[0, 1, 2]], {"layout": "NCW", "target": "index", "takes": "label"}, {"empty-prediction"}),
+    ],
+)
+def test_metrics_know_regions_without_foreground(pred: Any, target: Any, how: dict[str, Any], tags: set[str]) -> None:
+    binding = bind("dice_score", silent, args=["$pred", "$target"], framework="numpy", **how)
+    labels = {"class_axis": 1, "num_classes": 3} if binding.takes == "label" else {}
+    case = fit(binding, Case("dice_score", np.array(pred), np.array(target), labels, is_loss=False), "int64")
+    assert case is not None
+    assert case.tags & {"empty-target", "empty-prediction", "absent-class", "non-square"} == tags
