@@ -1,4 +1,4 @@
-"""MONAI's metrics: matrices of counts made before the metric, thresholds in a list, reductions of the metric classes."""
+"""MONAI's metrics: counts before the metric, tolerances in a list, the metric classes after one batch."""
 
 from __future__ import annotations
 
@@ -13,64 +13,52 @@ def confusion(pred: Any, target: Any, name: str) -> Any:
     return metrics.compute_confusion_matrix_metric(name, metrics.get_confusion_matrix(pred, target))
 
 
-def confusion_metric(pred: Any, target: Any, name: str, compute_sample: bool, reduction: str) -> Any:
-    """ConfusionMatrixMetric, after one batch."""
-    found = metrics.ConfusionMatrixMetric(metric_name=name, compute_sample=compute_sample, reduction=reduction)
+def confusion_of_mask(pred: Any, target: Any, name: str) -> Any:
+    """The same of one mask, as one image of one class."""
+    return confusion(pred[None, None], target[None, None], name)[0, 0]
+
+
+def after_one_batch(pred: Any, target: Any, of: str, **options: Any) -> Any:
+    """The aggregate of a metric class."""
+    found = getattr(metrics, of)(**options)
     found(pred, target)
-    return found.aggregate()[0]
+    value = found.aggregate()
+    return value[0] if isinstance(value, list) else value
 
 
-def f_beta(pred: Any, target: Any, beta: float) -> Any:
-    """FBetaScore, one value an image and class."""
-    found = metrics.FBetaScore(beta=beta, reduction="none")
-    found(pred, target)
-    return found.aggregate()[0]
-
-
-def mean_dice(pred: Any, target: Any, reduction: str, ignore_empty: bool) -> Any:
-    """DiceMetric, after one batch."""
-    found = metrics.DiceMetric(reduction=reduction, ignore_empty=ignore_empty)
-    found(pred, target)
-    return found.aggregate()
-
-
-def mean_iou(pred: Any, target: Any, reduction: str, ignore_empty: bool) -> Any:
-    """MeanIoU, after one batch."""
-    found = metrics.MeanIoU(reduction=reduction, ignore_empty=ignore_empty)
-    found(pred, target)
-    return found.aggregate()
-
-
-def dice_of_labels(pred: Any, target: Any, num_classes: int, **options: Any) -> Any:
-    """compute_dice on label maps with one channel."""
-    return metrics.compute_dice(pred[:, None], target[:, None], num_classes=num_classes, **options)
-
-
-def hausdorff(pred: Any, target: Any, spacing: Any, percentile: float | None = None, directed: bool = False) -> Any:
-    """compute_hausdorff_distance; 100 is asked for as None, its documented word for the maximum."""
-    return metrics.compute_hausdorff_distance(
-        pred, target, include_background=True, spacing=spacing, directed=directed,
-        percentile=None if percentile == 100 else percentile,
-    )  # fmt: skip
+def number_after_one_batch(pred: Any, target: Any, of: str, **options: Any) -> Any:
+    """The aggregate of a metric class that is one number, which comes in an array of one."""
+    return after_one_batch(pred, target, of, **options)[0]
 
 
 def mean_hausdorff(pred: Any, target: Any) -> Any:
-    """HausdorffDistanceMetric, after one batch."""
-    found = metrics.HausdorffDistanceMetric(include_background=True, reduction="mean")
-    found(pred, target)
-    return found.aggregate()
+    """HausdorffDistanceMetric of masks of one channel."""
+    pred, target = pred[:, None], target[:, None]
+    return number_after_one_batch(pred, target, "HausdorffDistanceMetric", include_background=True, reduction="mean")
 
 
-def surface_dice(pred: Any, target: Any, spacing: Any, tolerance: float, use_subvoxels: bool) -> Any:
+def one_hot_ignoring(pred: Any, target: Any, of: str, classes: int, ignored: int) -> Any:
+    """A function of one-hot tensors that ignores a class, which is the last one and dropped from the answer."""
+    target = torch.where(target == ignored, classes, target)
+    hot = [torch.nn.functional.one_hot(one, classes + 1).movedim(-1, 1) for one in (pred, target)]
+    return getattr(metrics, of)(*hot, ignore_empty=False, ignore_index=classes)[:, :classes]
+
+
+def dice_of_labels(pred: Any, target: Any, **options: Any) -> Any:
+    """compute_dice on label maps with one channel."""
+    return metrics.compute_dice(pred[:, None], target[:, None], **options)
+
+
+def surface_dice(pred: Any, target: Any, tolerance: float, **options: Any) -> Any:
     """compute_surface_dice with the same tolerance for every class."""
-    return metrics.compute_surface_dice(
-        pred, target, [tolerance] * pred.shape[1], include_background=True, spacing=spacing, use_subvoxels=use_subvoxels
-    )
+    return metrics.compute_surface_dice(pred, target, [tolerance] * pred.shape[1], include_background=True, **options)
 
 
-def volume_difference(pred: Any, target: Any) -> Any:
-    """compute_absolute_volume_difference over the volume of the target."""
-    return metrics.compute_absolute_volume_difference(pred, target) / target.sum((2, 3))
+def generalized_dice(pred: Any, target: Any, **options: Any) -> Any:
+    """compute_generalized_dice as a loss, one value an image."""
+    return 1 - metrics.compute_generalized_dice(pred, target, sum_over_classes=True, **options)[:, 0]
 
 
-__all__ = ["torch"]
+def generalized_dice_score(pred: Any, target: Any, **options: Any) -> Any:
+    """GeneralizedDiceScore as a loss, after one batch."""
+    return 1 - after_one_batch(pred, target, "GeneralizedDiceScore", **options)

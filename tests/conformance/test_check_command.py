@@ -44,6 +44,11 @@ def noisy(p, y):
 
 def raises(p, y):
     raise KeyError("weights")
+
+def greedy(p, y, smooth=1e-5):
+    value = dice(p, y, smooth)
+    p *= 0.5
+    return value
 """
 TVERSKY = """
 [[bind]]
@@ -180,6 +185,32 @@ def test_entries_that_do_not_hold_fail_the_run(
     code, out, _ = run(capsys)
     assert code == 1
     assert "stale" in out
+    assert words in " ".join(out.split())
+
+
+GREEDY = """
+[[bind]]
+spec = "dice_loss"
+call = "mylib_of_the_tests:greedy"
+
+[[deviation]]
+spec = "dice_loss"
+kind = "bug"
+group = "purity"
+reason = "writes to its argument"
+"""
+
+
+@pytest.mark.parametrize(
+    ("expected", "words", "text"),
+    [(0, "verdict: deviates", GREEDY), (1, "nothing fails that it declares", GREEDY.replace(":greedy", ":dice"))],
+)
+def test_bugs_that_no_single_value_shows_need_no_pinned_case(
+    here: Path, capsys: pytest.CaptureFixture[str], expected: int, words: str, text: str
+) -> None:
+    configure(here, text)
+    code, out, _ = run(capsys)
+    assert code == expected, out
     assert words in " ".join(out.split())
 
 
