@@ -27,6 +27,8 @@ def _partner(law: Law, case: BoundCase) -> BoundCase | None:
     binding = case.binding
     if other is None or other.name != case.name or other.pred.ndim != case.pred.ndim:
         return None
+    if not case.is_loss and other.target.dtype.kind == "f":
+        return None  # scores cannot take the place of a target
     changed = {
         name for name in other.keywords.keys() | case.keywords.keys()
         if name != "weight" and other.keywords.get(name) != case.keywords.get(name)

@@ -61,4 +61,4 @@ def generalized_dice(pred: Any, target: Any, **options: Any) -> Any:
 
 def generalized_dice_score(pred: Any, target: Any, **options: Any) -> Any:
     """GeneralizedDiceScore as a loss, after one batch."""
-    return 1 - after_one_batch(pred, target, "GeneralizedDiceScore", **options)
+    return 1 - number_after_one_batch(pred, target, "GeneralizedDiceScore", **options)

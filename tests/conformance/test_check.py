@@ -600,6 +600,7 @@ def test_masks_that_are_counted_in_float32_are_held_to_its_roundoff_in_laws_too(
         ([[1, 0, 1], [0, 0, 1]], [[0, 0, 0], [0, 0, 0]], {"layout": "HW"}, {"empty-target", "non-square"}),
         ([[0, 1, 2]], [[0, 1, 0]], {"layout": "NCW", "target": "index", "takes": "label"}, {"absent-class"}),
         ([[0, 1, 1]], [[0, 1, 2]], {"layout": "NCW", "target": "index", "takes": "label"}, {"empty-prediction"}),
+        ([[1, 0], [0, 1]], [[1, 1], [1, 0]], {"layout": "NW"}, set()),
     ],
 )
 def test_metrics_know_regions_without_foreground(pred: Any, target: Any, how: dict[str, Any], tags: set[str]) -> None:
@@ -608,3 +609,22 @@ def test_metrics_know_regions_without_foreground(pred: Any, target: Any, how: di
     case = fit(binding, Case("dice_score", np.array(pred), np.array(target), labels, is_loss=False), "int64")
     assert case is not None
     assert case.tags & {"empty-target", "empty-prediction", "absent-class", "non-square"} == tags
+
+
+def test_scores_that_only_take_masks_can_be_held_against_a_loss() -> None:
+    def decided(p: Any, y: Any) -> Any:
+        return dice_pairwise((p > 0.5).astype(p.dtype), y, 1e-5, False)
+
+    how: dict[str, Any] = {"convention": {"smooth": 1e-5}, "refuses": []}
+    assert check(bind("dice_loss", decided, **how), "quick").status == "fails"
+    report = check(bind("dice_loss", decided, domain=["hard-prediction"], **how), "quick")
+    assert report.status == "conforms", told(report)
+
+
+def test_scores_do_not_change_places_with_the_target() -> None:
+    def of_scores(p: Any, t: Any) -> Any:
+        p = p > 0.5
+        return 2 * (p & (t > 0)).sum() / (p.sum() + t.sum()) if p.any() or t.any() else math.nan
+
+    report = check(bind("dice_score", of_scores, takes="probability"), "quick")
+    assert report.status == "conforms", told(report)
