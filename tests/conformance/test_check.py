@@ -628,3 +628,11 @@ def test_scores_do_not_change_places_with_the_target() -> None:
 
     report = check(bind("dice_score", of_scores, takes="probability"), "quick")
     assert report.status == "conforms", told(report)
+
+
+def test_weights_of_masks_keep_their_fractions() -> None:
+    def weighted(p: Any, t: Any, weight: Any) -> Any:
+        return np.average(p == t, weights=weight) if weight.any() else math.nan
+
+    report = check(bind("accuracy", weighted, args=["$pred", "$target", "$weight"]), "quick")
+    assert report.status == "conforms", told(report)
