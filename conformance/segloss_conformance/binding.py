@@ -48,8 +48,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
 
 TAGS = (
     "hard-target", "soft-target", "binary", "multiclass", "simplex", "empty-target", "full-target", "absent-class",
-    "empty-prediction", "hard-prediction", "non-square", "one-image", "saturated", "certain", "ignored", "weighted", "zero-weight", "zero-over-zero", "infinite-slope",
-    "large-image",
+    "empty-prediction", "hard-prediction", "non-square", "one-image", "saturated", "certain", "ignored", "weighted",
+    "zero-weight", "zero-over-zero", "infinite-slope", "large-image",
 )  # fmt: skip
 """Words for kinds of cases, which `domain` and the ledger's `when` speak in."""
 

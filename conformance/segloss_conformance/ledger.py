@@ -61,7 +61,8 @@ class Pinned:
         if self.weight is not None:
             common["weight"] = np.array(self.weight, dtype=float)
         if binding.takes == "label":
-            common["num_classes"] = int(max(pred.max(), target.max())) + 1
+            labels = target[target != common["ignore_index"]] if "ignore_index" in common else target
+            common["num_classes"] = int(max(pred.max(), labels.max(initial=0))) + 1
         return assemble(binding, pred, target, own, common, dtype=self.dtype)
 
     def toml(self) -> str:

@@ -37,11 +37,23 @@ def mean_hausdorff(pred: Any, target: Any) -> Any:
     return number_after_one_batch(pred, target, "HausdorffDistanceMetric", include_background=True, reduction="mean")
 
 
-def one_hot_ignoring(pred: Any, target: Any, of: str, classes: int, ignored: int) -> Any:
-    """A function of one-hot tensors that ignores a class, which is the last one and dropped from the answer."""
+def _hot(pred: Any, target: Any, classes: int, ignored: int) -> tuple[Any, Any]:
+    """Label maps as one-hot tensors in which the ignored label is the last class."""
     target = torch.where(target == ignored, classes, target)
-    hot = [torch.nn.functional.one_hot(one, classes + 1).movedim(-1, 1) for one in (pred, target)]
+    found = [torch.nn.functional.one_hot(one, classes + 1).movedim(-1, 1) for one in (pred, target)]
+    return found[0], found[1]
+
+
+def one_hot_ignoring(pred: Any, target: Any, of: str, classes: int, ignored: int) -> Any:
+    """A function of one-hot tensors that ignores the last class, without that class in the answer."""
+    hot = _hot(pred, target, classes, ignored)
     return getattr(metrics, of)(*hot, ignore_empty=False, ignore_index=classes)[:, :classes]
+
+
+def surface_dice_ignoring(pred: Any, target: Any, classes: int, ignored: int, tolerance: float, spacing: Any) -> Any:
+    """The same of compute_surface_dice."""
+    hot = _hot(pred, target, classes, ignored)
+    return surface_dice(*hot, tolerance, spacing=spacing, ignore_index=classes)[:, :classes]
 
 
 def dice_of_labels(pred: Any, target: Any, **options: Any) -> Any:

@@ -1,4 +1,4 @@
-"""torchmetrics on the tensors of a case: labels from one-hot, one image as a batch, scores as losses, classes after one update."""
+"""torchmetrics: labels from one-hot, one image as a batch, scores as losses, metric classes after one update."""
 
 from __future__ import annotations
 

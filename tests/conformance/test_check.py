@@ -18,6 +18,7 @@ from segloss_conformance.counterexample import snippet
 from segloss_conformance.fixed_cases import plain_cases
 from segloss_conformance.forms import fit, rounded
 from segloss_conformance.implementations import Implementation
+from segloss_conformance.ledger import Pinned
 from segloss_conformance.run import draw, run_record
 from segloss_conformance.textbook import loss, metric
 from segloss_ref import registry
@@ -616,7 +617,7 @@ def test_scores_that_only_take_masks_can_be_held_against_a_loss() -> None:
         return dice_pairwise((p > 0.5).astype(p.dtype), y, 1e-5, False)
 
     how: dict[str, Any] = {"convention": {"smooth": 1e-5}, "refuses": []}
-    assert check(bind("dice_loss", decided, **how), "quick").status == "fails"
+    assert check(bind("dice_loss", decided, **how), "quick").status != "conforms"
     report = check(bind("dice_loss", decided, domain=["hard-prediction"], **how), "quick")
     assert report.status == "conforms", told(report)
 
@@ -636,3 +637,11 @@ def test_weights_of_masks_keep_their_fractions() -> None:
 
     report = check(bind("accuracy", weighted, args=["$pred", "$target", "$weight"]), "quick")
     assert report.status == "conforms", told(report)
+
+
+def test_the_ignored_label_of_a_pinned_case_is_no_class() -> None:
+    binding = bind("dice_score", lambda p, t, n, i: 0.0, args=["$pred", "$target", "$num_classes", "$ignore_index"],
+                   framework="numpy", layout="CW", target="index", takes="label")  # fmt: skip
+    case = Pinned([0, 1], [0, 200], {"ignore_index": 200}).case(binding)
+    assert case is not None
+    assert case.given["num_classes"] == 2

@@ -9,12 +9,8 @@ import sys
 import torch
 from torchmetrics.functional.segmentation import generalized_dice_score
 
-
-def hot(labels: list[int]) -> torch.Tensor:
-    return torch.nn.functional.one_hot(torch.tensor([labels]), 3).movedim(-1, 1)
-
-
-pred, target, other = hot([0, 0, 1, 2]), hot([0, 0, 1, 1]), hot([0, 1, 2, 2])
+labels = torch.tensor([[[0, 0, 1, 2]], [[0, 0, 1, 1]], [[0, 1, 2, 2]]])
+pred, target, other = torch.nn.functional.one_hot(labels, 3).movedim(-1, 2)
 alone = generalized_dice_score(pred, target, num_classes=3)[0].item()
 both = generalized_dice_score(torch.cat([pred, other]), torch.cat([target, other]), num_classes=3)[0].item()
 print(f"a sample alone: {alone:.6f}; beside another: expected the same, got {both:.6f}")
