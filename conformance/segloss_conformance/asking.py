@@ -15,7 +15,10 @@ from .verdicts import Finding, Verdict
 
 __all__ = ["Asked", "group_of", "number_text"]
 
-_SPECIAL = {"saturated", "empty-target", "full-target", "absent-class", "ignored", "zero-weight", "zero-over-zero"}
+_SPECIAL = {
+    "saturated", "empty-target", "full-target", "absent-class", "empty-prediction", "ignored", "zero-weight",
+    "zero-over-zero",
+}  # fmt: skip
 _FINE = {"float16": 2.0**-6, "bfloat16": 2.0**-6}
 """Values below lose bits to underflow, which is no fault of anybody."""
 

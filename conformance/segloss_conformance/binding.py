@@ -48,8 +48,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
 
 TAGS = (
     "hard-target", "soft-target", "binary", "multiclass", "simplex", "empty-target", "full-target", "absent-class",
-    "saturated", "certain", "ignored", "weighted", "zero-weight", "zero-over-zero", "infinite-slope",
-    "large-image",
+    "empty-prediction", "hard-prediction", "non-square", "one-image", "saturated", "certain", "ignored", "weighted",
+    "zero-weight", "zero-over-zero", "infinite-slope", "large-image",
 )  # fmt: skip
 """Words for kinds of cases, which `domain` and the ledger's `when` speak in."""
 
@@ -142,7 +142,7 @@ class Binding:
     target_dtype: str | None = None
     domain: frozenset[str] = frozenset()
     """Kinds of cases, see `TAGS`: those of `OPT_IN` that are supported, and, after ``not ``, others that are not.
-    ``"simplex"`` says that the classes' probabilities of a pixel sum to 1."""
+    ``"simplex"`` says that the classes' probabilities of a pixel sum to 1, ``"hard-prediction"`` that they are 0 and 1."""
     convention: Mapping[str, Any] = field(default_factory=dict)
     """Values of the reference's parameters that the callable has built in, or expressions in its own."""
     refuses: frozenset[str] = frozenset({"nan"})

@@ -194,10 +194,11 @@ class PythonCaller:
             kind = binding.target_dtype or (dtype if binding.takes == "mask" else "int64")
         target = self._array(case.target, kind, style)
         values = {**case.given, "target": target}
+        weighing = dtype if "float" in dtype else "float64"  # masks of integers have weights with fractions
         if "weight" in case.keywords:
-            values["weight"] = self._array(case.keywords["weight"], dtype, style)
+            values["weight"] = self._array(case.keywords["weight"], weighing, style)
         if "class_weight" in binding.placeholders:
-            values["class_weight"] = self._array(np.array(case.given["class_weight"]), dtype, "plain")
+            values["class_weight"] = self._array(np.array(case.given["class_weight"]), weighing, "plain")
         heard = io.StringIO()
         try:
             with limited(binding.timeout * (20 if self.mode == "compile" else 1)), warnings.catch_warnings():

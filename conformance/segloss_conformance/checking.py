@@ -359,26 +359,20 @@ def check(
                 report.columns.append(search.column(dtype, device, call))
             if report.columns[-1].status != "broken adapter":
                 asked = Asked(binding, call, binding.dtypes[0])
-                report.stale += [
-                    sentence for one in mine if (sentence := _stale(one, asked, report.columns)) is not None
-                ]
+                seen = [finding.deviation for column in report.columns for verdict in column.verdicts.values()
+                        for finding in verdict.findings]  # fmt: skip
+                report.stale += [sentence for one in mine if (sentence := _stale(one, asked, one in seen)) is not None]
         finally:
             call.close()
     report.seconds = time.monotonic() - start
     return report
 
 
-_NOT_OF_ONE_CASE = frozenset({"smoke", "law", "dtype", "errors", "purity", "modes"})
-"""Groups whose failures no single answer shows, so that no pinned case can; entries hold while they declare a failure."""
-
-
-def _stale(deviation: Deviation, asked: Asked, columns: Iterable[Column]) -> str | None:
-    """Why an entry of the ledger no longer holds; None where its pinned case still fails."""
-    if _NOT_OF_ONE_CASE.issuperset(deviation.groups):
-        findings = (one for column in columns for verdict in column.verdicts.values() for one in verdict.findings)
-        if any(one.deviation is deviation for one in findings):
-            return None
-        return f"{deviation.label} no longer holds: no {' and no '.join(deviation.groups)} check fails for it"
+def _stale(deviation: Deviation, asked: Asked, seen: bool) -> str | None:
+    """Why an entry of the ledger no longer holds; None where its pinned case still fails, or, where no single value can
+    show it, what it declares was `seen`."""
+    if not deviation.pinnable:
+        return None if seen else f"{deviation.label} no longer holds: nothing fails that it declares"
     if deviation.pinned is None:
         return f"{deviation.label} has no pinned case"
     case = deviation.pinned.case(asked.binding)

@@ -204,6 +204,8 @@ def _predictions(plain: _Plain, binding: Binding, dtype: str) -> Any:
     p = pred
     if plain.logits:
         p = np.round(128 / (1 + np.exp(-np.clip(pred, -40, 40)))) / 128  # numbers of every dtype, and short ones
+    if "hard-prediction" in domain:
+        return _hot(p.argmax(0), len(p)) if binding.classes == "exclusive" else (p > 0.5).astype(float)
     if binding.classes == "exclusive" and ("simplex" in domain or binding.takes == "log-probability"):
         return _dyadic(p)
     if "not certain" in domain or binding.takes == "log-probability":
@@ -517,10 +519,42 @@ def _tags(case: BoundCase) -> set[str]:
         if binding.takes == "logit":
             tags |= {"saturated"} if np.abs(case.pred).max(initial=0) > 16 else set()
         elif ((case.pred <= 0) | (case.pred >= 1)).any():
-            tags.add("certain")
-    elif any(mp.isnan(number.v) for number in case.answer.value):
-        tags.add("zero-over-zero")
+            tags |= {"certain", "hard-prediction"} if np.isin(case.pred, (0, 1)).all() else {"certain"}
+    else:
+        if any(mp.isnan(number.v) for number in case.answer.value):
+            tags.add("zero-over-zero")
+        if _blank(case, case.pred, binding.takes == "label"):
+            tags.add("empty-prediction")
+    if _blank(case, case.target, binding.target == "index"):
+        tags.add("absent-class" if binding.classes == "exclusive" else "empty-target")
+    sizes = list(zip(_letters(case.pred, binding), case.pred.shape, strict=True))
+    tags |= {"non-square"} if len({size for letter, size in sizes if letter in "DHW"}) > 1 else set()
+    tags |= {"one-image"} if ("N", 1) in sizes else set()
     return tags
+
+
+def _letters(array: Any, binding: Binding) -> str:
+    """A letter for each axis of an array, in the words of a layout."""
+    if binding.layout == "any":
+        return "W" * int(array.ndim)
+    return binding.layout if array.ndim == len(binding.layout) else binding.layout.replace("C", "")
+
+
+def _blank(case: BoundCase, mask: Any, labels: bool) -> bool:
+    """Whether some region of a mask, or of a map of `labels`, holds no foreground."""
+    class_axis, axes = case.keywords.get("class_axis"), case.keywords.get("axis")
+    kept = np.asarray(case.keywords.get("weight", 1.0)) != 0
+    kept = kept & (case.target != case.keywords["ignore_index"]) if "ignore_index" in case.keywords else kept
+    threshold = 0.0 if case.is_loss else case.keywords.get("threshold", 0.5)
+    if class_axis is not None and (labels or (mask.dtype.kind == "f" and not case.is_loss)):
+        chosen = mask if labels else mask.argmax(class_axis)
+        mask = np.moveaxis(_hot(chosen, case.given["num_classes"]), 0, class_axis)
+    found = mask > threshold
+    if class_axis is not None and kept.ndim:
+        kept = np.expand_dims(kept, class_axis)
+    if axes is None:
+        axes = tuple(i for i in range(found.ndim) if i != class_axis)
+    return not (found & kept).any(axes).all()
 
 
 def _empty_region(case: BoundCase, weight: Any) -> bool:

@@ -23,6 +23,7 @@ from .forms import BoundCase, assemble
 __all__ = ["Deviation", "Pinned", "deviation_of"]
 
 _GROUPS = ("smoke", "closed form", "value", "dtype", "gradient", "law", "special cases", "errors", "purity", "modes")
+_SHOWN_BY_A_VALUE = frozenset({"closed form", "value", "gradient", "special cases"})
 _RELATIONS: dict[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt, "!=": operator.ne, "==": operator.eq,
 }  # fmt: skip
@@ -61,7 +62,8 @@ class Pinned:
         if self.weight is not None:
             common["weight"] = np.array(self.weight, dtype=float)
         if binding.takes == "label":
-            common["num_classes"] = int(max(pred.max(), target.max())) + 1
+            labels = target[target != common["ignore_index"]] if "ignore_index" in common else target
+            common["num_classes"] = int(max(pred.max(), labels.max(initial=0))) + 1
         return assemble(binding, pred, target, own, common, dtype=self.dtype)
 
     def toml(self) -> str:
@@ -110,6 +112,11 @@ class Deviation:
     def label(self) -> str:
         """How messages name it."""
         return f"deviation {self.place} ({self.spec}, {self.kind}: {self.reason})"
+
+    @property
+    def pinnable(self) -> bool:
+        """Whether one case can show it: what is wrong with laws, errors, purity or modes takes more than one call."""
+        return self.kind == "convention" or bool(_SHOWN_BY_A_VALUE & set(self.groups))
 
     def speaks_of(self, binding: Binding) -> bool:
         """Whether it is an entry for this binding."""

@@ -121,7 +121,7 @@ class ProcessCaller:
         kind = binding.target_dtype or ("int64" if case.target.dtype.kind in "iu" else dtype)
         arrays["target"] = encoded(case.target, kind)
         if "weight" in case.keywords:
-            arrays["weight"] = encoded(case.keywords["weight"], dtype)
+            arrays["weight"] = encoded(case.keywords["weight"], dtype if "float" in dtype else "float64")
         values = {**case.given, "pred": None, "target": None, "weight": None}
         parameters = {
             name: Expression(value).value(values)

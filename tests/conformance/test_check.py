@@ -11,12 +11,14 @@ import pytest
 from scipy.special import expit, log_expit, logsumexp, xlogy
 
 from segloss_conformance.binding import Binding, ConfigurationError, Expression, bind
+from segloss_conformance.case import Case
 from segloss_conformance.checking import SpecReport, check
 from segloss_conformance.closed_forms import CLOSED_FORMS
 from segloss_conformance.counterexample import snippet
 from segloss_conformance.fixed_cases import plain_cases
 from segloss_conformance.forms import fit, rounded
 from segloss_conformance.implementations import Implementation
+from segloss_conformance.ledger import Pinned
 from segloss_conformance.run import draw, run_record
 from segloss_conformance.textbook import loss, metric
 from segloss_ref import registry
@@ -610,3 +612,66 @@ def test_the_same_seed_gives_the_same_report() -> None:
     function: Callable[..., Any] = WRONG[2][2]
     first, second = (check(bind("tversky_loss", function), "quick", seed=5, examples=10) for _ in range(2))
     assert [column.status for column in first.columns] == [column.status for column in second.columns] == ["fails"] * 2
+
+
+def test_masks_that_are_counted_in_float32_are_held_to_its_roundoff_in_laws_too() -> None:
+    def off_by_a_bit(p: Any, t: Any) -> Any:
+        value = np.float32(2 * (p & t).sum()) / np.float32(p.sum() + t.sum())
+        return np.nextafter(value, np.float32(2)) if p.flat[0] else value
+
+    report = check(bind("dice_score", off_by_a_bit), "quick")
+    assert report.status == "conforms", told(report)
+
+
+@pytest.mark.parametrize(
+    ("pred", "target", "how", "tags"),
+    [
+        ([[1, 0], [0, 0]], [[1, 1], [1, 0]], {"layout": "NW", "pool": "image"}, {"empty-prediction"}),
+        ([[1, 0], [0, 0]], [[1, 1], [1, 0]], {"layout": "HW"}, set()),
+        ([[1, 0, 1], [0, 0, 1]], [[0, 0, 0], [0, 0, 0]], {"layout": "HW"}, {"empty-target", "non-square"}),
+        ([[0, 1, 2]], [[0, 1, 0]], {"layout": "NCW", "target": "index", "takes": "label"}, {"absent-class"}),
+        ([[0, 1, 1]], [[0, 1, 2]], {"layout": "NCW", "target": "index", "takes": "label"}, {"empty-prediction"}),
+        ([[1, 0], [0, 1]], [[1, 1], [1, 0]], {"layout": "NW"}, set()),
+    ],
+)
+def test_metrics_know_regions_without_foreground(pred: Any, target: Any, how: dict[str, Any], tags: set[str]) -> None:
+    binding = bind("dice_score", silent, args=["$pred", "$target"], framework="numpy", **how)
+    labels = {"class_axis": 1, "num_classes": 3} if binding.takes == "label" else {}
+    case = fit(binding, Case("dice_score", np.array(pred), np.array(target), labels, is_loss=False), "int64")
+    assert case is not None
+    assert case.tags & {"empty-target", "empty-prediction", "absent-class", "non-square"} == tags
+
+
+def test_scores_that_only_take_masks_can_be_held_against_a_loss() -> None:
+    def decided(p: Any, y: Any) -> Any:
+        return dice_pairwise((p > 0.5).astype(p.dtype), y, 1e-5, False)
+
+    how: dict[str, Any] = {"convention": {"smooth": 1e-5}, "refuses": []}
+    assert check(bind("dice_loss", decided, **how), "quick").status != "conforms"
+    report = check(bind("dice_loss", decided, domain=["hard-prediction"], **how), "quick")
+    assert report.status == "conforms", told(report)
+
+
+def test_scores_do_not_change_places_with_the_target() -> None:
+    def of_scores(p: Any, t: Any) -> Any:
+        p = p > 0.5
+        return 2 * (p & (t > 0)).sum() / (p.sum() + t.sum()) if p.any() or t.any() else math.nan
+
+    report = check(bind("dice_score", of_scores, takes="probability"), "quick")
+    assert report.status == "conforms", told(report)
+
+
+def test_weights_of_masks_keep_their_fractions() -> None:
+    def weighted(p: Any, t: Any, weight: Any) -> Any:
+        return np.average(p == t, weights=weight) if weight.any() else math.nan
+
+    report = check(bind("accuracy", weighted, args=["$pred", "$target", "$weight"]), "quick")
+    assert report.status == "conforms", told(report)
+
+
+def test_the_ignored_label_of_a_pinned_case_is_no_class() -> None:
+    binding = bind("dice_score", lambda p, t, n, i: 0.0, args=["$pred", "$target", "$num_classes", "$ignore_index"],
+                   framework="numpy", layout="CW", target="index", takes="label")  # fmt: skip
+    case = Pinned([0, 1], [0, 200], {"ignore_index": 200}).case(binding)
+    assert case is not None
+    assert case.given["num_classes"] == 2

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from segloss_conformance import cli
-from segloss_conformance.binding import bind
+from segloss_conformance.binding import ConfigurationError, bind
 from segloss_conformance.case import Case
 from segloss_conformance.identify import FAMILIES, Refused, Setting, hint, identify, sentence, text
 from segloss_conformance.identify.probes import Precision, Probe, same
@@ -311,6 +311,12 @@ def test_a_convention_that_generated_cases_refute_is_none() -> None:
     assert finding.candidates == []
     assert finding.disagreement is not None
     assert finding.disagreement.got != finding.disagreement.expected
+
+
+def test_surfaces_of_volumes_are_not_asked_about() -> None:
+    binding = bind("hausdorff_distance", lambda p, t: 0.0, layout="DHW", framework="numpy")
+    with pytest.raises(ConfigurationError, match="two axes, got layout = 'DHW'"):
+        identify(binding, "hausdorff_distance")
 
 
 def test_a_function_that_raises_is_refused_in_one_line() -> None:

@@ -78,6 +78,8 @@ def binding_setting(
     """The setting in which a bound callable is asked; refused where its form is none that `identify` speaks."""
     if binding.is_loss and binding.takes not in ("probability", "logit"):
         raise ConfigurationError(f"identify asks probabilities or logits, got takes = {binding.takes!r}")
+    if binding.record.family == "surface" and "D" in binding.layout:  # in a volume of one slice all voxels are surface
+        raise ConfigurationError(f"identify asks about surfaces of two axes, got layout = {binding.layout!r}")
     own = _own(binding, given)
     told = {name: value for name, value in own.items() if name in binding.parameters or name in given}
     for name, value in binding.convention.items():
