@@ -357,15 +357,22 @@ def check(
                 report.columns.append(search.column(dtype, device, call))
             if report.columns[-1].status != "broken adapter":
                 asked = Asked(binding, call, binding.dtypes[0])
-                report.stale += [sentence for one in mine if (sentence := _stale(one, asked)) is not None]
+                report.stale += [sentence for one in mine if (sentence := _stale(one, asked, report)) is not None]
         finally:
             call.close()
     report.seconds = time.monotonic() - start
     return report
 
 
-def _stale(deviation: Deviation, asked: Asked) -> str | None:
-    """Why an entry of the ledger no longer holds; None where its pinned case still fails."""
+_ASKED_OTHERWISE = {"dtype", "law", "errors", "purity", "modes"}
+"""Groups whose failures do not show where one case is judged by itself."""
+
+
+def _stale(deviation: Deviation, asked: Asked, report: SpecReport) -> str | None:
+    """Why an entry of the ledger no longer holds; None where its pinned case still fails.
+
+    One of groups that ask in a way of their own holds as long as it has declared a failure in this run.
+    """
     if deviation.pinned is None:
         return f"{deviation.label} has no pinned case"
     case = deviation.pinned.case(asked.binding)
@@ -374,6 +381,10 @@ def _stale(deviation: Deviation, asked: Asked) -> str | None:
     pinned = Asked(asked.binding, asked.call, deviation.pinned.dtype)
     found = pinned.judge(case, {name: Verdict(name) for name in GROUPS})
     if found is None:
+        verdicts = [verdict for column in report.columns for verdict in column.verdicts.values()]
+        used = any(one.deviation is deviation for verdict in verdicts for one in verdict.findings)
+        if used and set(deviation.groups) <= _ASKED_OTHERWISE:
+            return None
         return f"{deviation.label} no longer holds: its pinned case conforms"
     if deviation.kind == "bug" and not deviation.covers(found.group, case, pinned.dtype):
         return f"{deviation.label}: its pinned case fails {found.group!r}, which the entry does not cover"

@@ -112,6 +112,11 @@ def iou_of_classes(p: Any, t: Any) -> Any:
     return (p & t).sum((0, 2, 3)) / (p | t).sum((0, 2, 3))
 
 
+def iou_of_probabilities(p: Any, t: Any) -> Any:
+    a, b = p >= 0.5, t == 1  # a target that is no mask counts for nothing
+    return (a & b).sum() / (a | b).sum()
+
+
 def torch_dice(z: Any, y: Any) -> Any:
     p = z.sigmoid()
     both, sizes = (p * y).sum((1, 2, 3)), p.sum((1, 2, 3)) + y.sum((1, 2, 3))
@@ -158,6 +163,7 @@ def rights() -> list[tuple[str, Any, dict[str, Any]]]:
         ("jaccard_index", mean_iou, {"takes": "label", "target": "index", "layout": "NCHW",
                                      "args": ["$pred", "$target", "$num_classes"]}),
         ("jaccard_index", iou_of_classes, {"target": "onehot", "returns": "per-class", "dtypes": ["bool", "uint8"]}),
+        ("jaccard_index", iou_of_probabilities, {"takes": "probability"}),
     ]  # fmt: skip
     try:
         import torch

@@ -44,6 +44,11 @@ def noisy(p, y):
 
 def raises(p, y):
     raise KeyError("weights")
+
+def dice_of_plain_arrays(p, y, smooth=1e-5):
+    if not p.flags.writeable:
+        raise ValueError("read-only")
+    return dice(p, y, smooth)
 """
 TVERSKY = """
 [[bind]]
@@ -208,6 +213,19 @@ def test_a_declared_bug_is_muted_where_it_is_declared(here: Path, capsys: pytest
     assert code == 1
     assert "does not cover" in " ".join(out.split())
     configure(here, BUG.replace("dice_nan", "dice"))  # the bug has been mended
+    code, out, _ = run(capsys)
+    assert code == 1
+    assert "no longer holds" in " ".join(out.split())
+
+
+def test_an_entry_of_a_group_that_no_single_case_shows_holds_while_it_is_needed(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = BUG.replace("special cases", "purity").replace('when = { tags = ["empty-target"] }\n', "")
+    configure(here, entry.replace("dice_nan", "dice_of_plain_arrays"))
+    code, out, _ = run(capsys)
+    assert code == 0, out
+    configure(here, entry.replace("dice_nan", "dice"))
     code, out, _ = run(capsys)
     assert code == 1
     assert "no longer holds" in " ".join(out.split())
