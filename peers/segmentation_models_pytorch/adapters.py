@@ -26,8 +26,9 @@ class Score:
     def __call__(
         self, pred: Any, target: Any, num_classes: int | None = None, ignore_index: int | None = None
     ) -> Any:
+        # get_stats views its masks, and raises where they are not contiguous
         counts = smp.metrics.get_stats(
-            pred, target, mode=self.mode, ignore_index=ignore_index, threshold=self.threshold, num_classes=num_classes
+            pred.contiguous(), target.contiguous(), mode=self.mode, ignore_index=ignore_index, threshold=self.threshold, num_classes=num_classes
         )
         return self.metric(*counts, **self.options)
 
@@ -43,4 +44,4 @@ class EvenlyWeightedScore(Score):
 
 
 def weighted_bce(beta: float) -> Any:
-    return smp.losses.SoftBCEWithLogitsLoss(pos_weight=torch.tensor(beta))
+    return smp.losses.SoftBCEWithLogitsLoss(pos_weight=torch.tensor(beta, dtype=torch.float64))
