@@ -17,6 +17,7 @@ from segloss_conformance.counterexample import snippet
 from segloss_conformance.fixed_cases import plain_cases
 from segloss_conformance.forms import fit, rounded
 from segloss_conformance.implementations import Implementation
+from segloss_conformance.ledger import Pinned
 from segloss_conformance.run import draw, run_record
 from segloss_conformance.textbook import loss, metric
 from segloss_ref import registry
@@ -396,6 +397,17 @@ def test_the_snippet_runs_without_the_suite_and_shows_the_value() -> None:
     own = {name: finding.case.given[name] for name in ("fp_weight", "fn_weight")}
     truth = loss("tversky_loss", finding.case.pred, finding.case.target, **own)
     assert float(truth.value[0].v) == want
+
+
+def test_a_failure_with_rounder_numbers_stays_in_the_domain() -> None:
+    def half(p: Any, y: Any) -> Any:
+        return (1 - 2 * (p * y).sum() / (p.sum() + y.sum())) / 2
+
+    binding = bind("dice_loss", half, convention={"smooth": 0.0}, dtypes="float64")
+    report = check(binding, "quick")
+    pinned = [Pinned.of(one.case, "float64") for v in report.columns[0].verdicts.values() for one in v.findings if one.case]
+    assert pinned
+    assert all(one.case(binding) is not None for one in pinned), told(report)
 
 
 def test_a_float64_value_with_the_bits_of_float32_is_called_so() -> None:
