@@ -523,7 +523,11 @@ def in_domain(case: BoundCase) -> bool:
     # A region without any weight is 0 by the contract, and so is a factor of 0 times an infinite logarithm.
     if case.is_loss and "zero-weight" in tags and "zero-weight" not in domain:
         return False
-    if "zero-over-zero" not in domain and _pair(_smoothing(case))[1] == 0 and _thin(case.pred, case.target, case.keywords):
+    if (
+        "zero-over-zero" not in domain
+        and _pair(_smoothing(case))[1] == 0
+        and _thin(case.pred, case.target, case.keywords)
+    ):
         return False
     return not ("certain" in tags and _has_zero_factor(case))
 

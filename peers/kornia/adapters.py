@@ -1,4 +1,4 @@
-"""kornia's losses in the forms of the bindings: axes of 1 for channels, tensors for class weights, a mean where maps come back."""
+"""kornia's losses in the forms of the bindings: axes of 1 for channels, tensors for weights, a mean where maps come back."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def hausdorff(pred: Any, target: Any, alpha: float, erosions: int) -> Any:
 
 
 def hausdorff_3d(pred: Any, target: Any, alpha: float, erosions: int) -> Any:
+    """The same of volumes."""
     return losses.HausdorffERLoss3D(alpha=alpha, k=erosions)(pred, target[:, None])
 
 

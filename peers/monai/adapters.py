@@ -13,14 +13,17 @@ def _with_channel(loss: Any) -> Any:
 
 
 def dice_of_labels(**options: Any) -> Any:
+    """DiceLoss(to_onehot_y=True)."""
     return _with_channel(losses.DiceLoss(to_onehot_y=True, **options))
 
 
 def tversky_of_labels(**options: Any) -> Any:
+    """TverskyLoss(to_onehot_y=True)."""
     return _with_channel(losses.TverskyLoss(to_onehot_y=True, **options))
 
 
 def focal_of_labels(gamma: float, **options: Any) -> Any:
+    """FocalLoss(to_onehot_y=True)."""
     return _with_channel(losses.FocalLoss(to_onehot_y=True, gamma=gamma, **options))
 
 
@@ -52,5 +55,6 @@ def dice_and_binary_cross_entropy(pred: Any, target: Any, alpha: float, smooth: 
 
 
 def dice_and_cross_entropy(pred: Any, target: Any, alpha: float, smooth: float) -> Any:
+    """The same for classes, without a beta."""
     loss = losses.DiceCELoss(softmax=True, lambda_ce=alpha, lambda_dice=1 - alpha, smooth_nr=smooth, smooth_dr=smooth)
     return loss(pred, target) - (1 - alpha)

@@ -405,7 +405,9 @@ def test_a_failure_with_rounder_numbers_stays_in_the_domain() -> None:
 
     binding = bind("dice_loss", half, convention={"smooth": 0.0}, dtypes="float64")
     report = check(binding, "quick")
-    pinned = [Pinned.of(one.case, "float64") for v in report.columns[0].verdicts.values() for one in v.findings if one.case]
+    pinned = [
+        Pinned.of(one.case, "float64") for v in report.columns[0].verdicts.values() for one in v.findings if one.case
+    ]
     assert pinned
     assert all(one.case(binding) is not None for one in pinned), told(report)
 

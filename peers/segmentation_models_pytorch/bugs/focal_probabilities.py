@@ -1,4 +1,4 @@
-"""segmentation_models_pytorch's FocalLoss("multiclass", from_logits=False) costs for a perfect prediction, and scores it as 1/2.
+"""segmentation_models_pytorch's FocalLoss("multiclass", from_logits=False) takes a perfect prediction for a probability of 1/2.
 
 Its documentation: from_logits=True assumes raw logits; with False it takes probabilities. Their logarithm is then
 handed to a sigmoid, which makes p/(1 + p) of p.
