@@ -118,6 +118,22 @@ def iou_of_probabilities(p: Any, t: Any) -> Any:
     return (a & b).sum() / (a | b).sum()
 
 
+def hausdorff_of_rounded_sigmoids(z: Any, y: Any, alpha: float) -> Any:
+    from scipy.ndimage import distance_transform_edt
+
+    def distance(mask: Any) -> Any:
+        return (
+            distance_transform_edt(mask) + distance_transform_edt(~mask) if mask.any() and not mask.all() else 0 * mask
+        )
+
+    p = expit(z)
+    images = [
+        ((a - b) ** 2 * (distance(a > 0.5) ** alpha + distance(b > 0.5) ** alpha)).mean()
+        for a, b in zip(p, y, strict=True)
+    ]
+    return np.mean(images, dtype=np.float64)
+
+
 def torch_dice(z: Any, y: Any) -> Any:
     p = z.sigmoid()
     both, sizes = (p * y).sum((1, 2, 3)), p.sum((1, 2, 3)) + y.sum((1, 2, 3))
@@ -165,6 +181,7 @@ def rights() -> list[tuple[str, Any, dict[str, Any]]]:
                                      "args": ["$pred", "$target", "$num_classes"]}),
         ("jaccard_index", iou_of_classes, {"target": "onehot", "returns": "per-class", "dtypes": ["bool", "uint8"]}),
         ("jaccard_index", iou_of_probabilities, {"takes": "probability"}),
+        ("hausdorff_loss", hausdorff_of_rounded_sigmoids, {"takes": "logit", "layout": "NHW", "pool": "image"}),
     ]  # fmt: skip
     try:
         import torch
