@@ -369,8 +369,10 @@ def check(
 
 
 def _stale(deviation: Deviation, asked: Asked, seen: bool) -> str | None:
-    """Why an entry of the ledger no longer holds; None where its pinned case still fails, or, where no single value can
-    show it, what it declares was `seen`."""
+    """Why an entry of the ledger no longer holds; None where its pinned case still fails.
+
+    Where no single value can show what it declares, it holds as long as that was `seen` in this run.
+    """
     if not deviation.pinnable:
         return None if seen else f"{deviation.label} no longer holds: nothing fails that it declares"
     if deviation.pinned is None:

@@ -30,6 +30,9 @@ __all__ = ["BoundCase", "assemble", "fit", "in_domain", "replaced", "rounded"]
 _NARROW = 64
 """float16 holds e^-8 and its powers as normal numbers, and sums of logits of 64; between them an exponential is neither."""
 
+_FAINT = 2.0**-6
+"""The sigmoid of smaller logits may round to 1/2, so that a mask of probabilities is not one of logits."""
+
 _LEAST_SMOOTH = 2.0**-6
 """Squares of smaller numbers are no normal numbers of float16, so that they do not smooth there."""
 
@@ -198,6 +201,8 @@ def _predictions(plain: _Plain, binding: Binding, dtype: str) -> Any:
         z = pred if plain.logits else np.round((pred - 0.5) * 16 * 64) / 64
         if "not saturated" in domain:
             z = np.clip(z, -8, 8)
+        if getattr(binding.record, "spatial", False):
+            z = np.where(np.abs(z) < _FAINT, 0.0, z)
         if dtype == "float16":
             z = np.where(np.abs(z) >= _NARROW, np.sign(z) * _NARROW, np.clip(z, -8, 8))
         return rounded(z, dtype)
@@ -575,7 +580,19 @@ def in_domain(case: BoundCase) -> bool:
     # A region without any weight is 0 by the contract, and so is a factor of 0 times an infinite logarithm.
     if case.is_loss and "zero-weight" in tags and "zero-weight" not in domain:
         return False
+    if (
+        "zero-over-zero" not in domain
+        and _pair(_smoothing(case))[1] == 0
+        and _thin(case.pred, case.target, case.keywords)
+    ):
+        return False
     return not ("certain" in tags and _has_zero_factor(case))
+
+
+def _smoothing(case: BoundCase) -> Any:
+    """The reference's smoothing; 1 where there is none."""
+    parameter = case.binding.record.parameters.get("smooth")
+    return 1.0 if parameter is None else case.keywords.get("smooth", parameter.default)
 
 
 def _has_zero_factor(case: BoundCase) -> bool:

@@ -228,7 +228,8 @@ def _swapped(case: Case) -> Case | None:
         return None
     if case.name not in _SYMMETRIC and case.name not in _MIRROR:
         return None
-    return changed(case, _MIRROR.get(case.name, case.name), pred=case.target, target=case.pred)
+    pred, target = case.pred > 0.5, case.target > 0.5  # as masks: a target is not handed over as probabilities
+    return changed(case, _MIRROR.get(case.name, case.name), pred=target, target=pred)
 
 
 def _negative(case: Case) -> Case | None:

@@ -114,6 +114,27 @@ def iou_of_classes(p: Any, t: Any) -> Any:
     return (p & t).sum((0, 2, 3)) / (p | t).sum((0, 2, 3))
 
 
+def iou_of_probabilities(p: Any, t: Any) -> Any:
+    a, b = p >= 0.5, t == 1  # a target that is no mask counts for nothing
+    return (a & b).sum() / (a | b).sum()
+
+
+def hausdorff_of_rounded_sigmoids(z: Any, y: Any, alpha: float) -> Any:
+    from scipy.ndimage import distance_transform_edt
+
+    def distance(mask: Any) -> Any:
+        return (
+            distance_transform_edt(mask) + distance_transform_edt(~mask) if mask.any() and not mask.all() else 0 * mask
+        )
+
+    p = expit(z)
+    images = [
+        ((a - b) ** 2 * (distance(a > 0.5) ** alpha + distance(b > 0.5) ** alpha)).mean()
+        for a, b in zip(p, y, strict=True)
+    ]
+    return np.mean(images, dtype=np.float64)
+
+
 def torch_dice(z: Any, y: Any) -> Any:
     p = z.sigmoid()
     both, sizes = (p * y).sum((1, 2, 3)), p.sum((1, 2, 3)) + y.sum((1, 2, 3))
@@ -171,6 +192,8 @@ def rights() -> list[tuple[str, Any, dict[str, Any]]]:
         ("jaccard_index", iou_in_float32, {"convention": {"undefined": 0.0}}),
         ("accuracy", accuracy_of_probabilities, {"takes": "probability"}),
         ("jaccard_index", iou_of_classes, {"target": "onehot", "returns": "per-class", "dtypes": ["bool", "uint8"]}),
+        ("jaccard_index", iou_of_probabilities, {"takes": "probability"}),
+        ("hausdorff_loss", hausdorff_of_rounded_sigmoids, {"takes": "logit", "layout": "NHW", "pool": "image"}),
     ]  # fmt: skip
     try:
         import torch
@@ -422,6 +445,19 @@ def test_the_snippet_runs_without_the_suite_and_shows_the_value() -> None:
     own = {name: finding.case.given[name] for name in ("fp_weight", "fn_weight")}
     truth = loss("tversky_loss", finding.case.pred, finding.case.target, **own)
     assert float(truth.value[0].v) == want
+
+
+def test_a_failure_with_rounder_numbers_stays_in_the_domain() -> None:
+    def half(p: Any, y: Any) -> Any:
+        return (1 - 2 * (p * y).sum() / (p.sum() + y.sum())) / 2
+
+    binding = bind("dice_loss", half, convention={"smooth": 0.0}, dtypes="float64")
+    report = check(binding, "quick")
+    pinned = [
+        Pinned.of(one.case, "float64") for v in report.columns[0].verdicts.values() for one in v.findings if one.case
+    ]
+    assert pinned
+    assert all(one.case(binding) is not None for one in pinned), told(report)
 
 
 def test_a_float64_value_with_the_bits_of_float32_is_called_so() -> None:

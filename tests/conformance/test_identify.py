@@ -273,6 +273,21 @@ def test_one_function_in_three_forms_is_one_convention() -> None:
     assert len({sentence(identify(one, "dice")) for one in ways}) == 1
 
 
+@pytest.mark.parametrize("spec", ["binary_cross_entropy", "dice_loss"])
+def test_channels_that_are_questions_of_their_own_are_no_classes(spec: str) -> None:
+    def entropy(z: Any, y: Any) -> Any:
+        return np.mean(np.logaddexp(0, z) - z * y)
+
+    def dice(z: Any, y: Any) -> Any:
+        p = 1 / (1 + np.exp(-z))
+        return np.mean(1 - (2 * (p * y).sum((2, 3)) + 1e-5) / ((p + y).sum((2, 3)) + 1e-5))
+
+    function = {"binary_cross_entropy": entropy, "dice_loss": dice}[spec]
+    how: dict[str, Any] = {"layout": "NCHW", "takes": "logit", "pool": "image"}
+    assert identify(bind(spec, function, target="multilabel", **how), spec).differences == []
+    assert "sigmoid of the prediction" in identify(bind(spec, function, target="onehot", **how), spec).differences
+
+
 def test_answers_in_float32_are_not_held_to_float64() -> None:
     finding = identify(lambda p, y: np.float32(keras_dice(p.astype(np.float32), y.astype(np.float32))), "dice")
     assert finding.precision.name == "float32"

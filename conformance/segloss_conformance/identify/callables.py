@@ -97,6 +97,7 @@ def binding_setting(
         pool=asked,
         images=layout == "any" or "N" in layout,
         spacing="spacing" in binding.placeholders,
+        exclusive=binding.classes == "exclusive",
     )
 
 

@@ -73,7 +73,7 @@ class OverlapFamily(Family):
 
     def reference(self, setting: Setting) -> Candidate[Overlap]:
         """What `segloss_ref` does, with the parameters that were declared."""
-        prepare = "as given" if setting.takes == "probability" else "softmax" if setting.classes > 1 else "sigmoid"
+        prepare = "as given" if setting.takes == "probability" else "softmax" if setting.competing else "sigmoid"
         parameters = registry.losses[self.name].parameters
         own = {name: setting.declared.get(name, found.default) for name, found in parameters.items()}
         n, d = smooth_pair(own["smooth"])

@@ -102,10 +102,15 @@ class PixelwiseFamily(Family):
         """Whether there is an exponent to be found."""
         return self.name == "focal_loss"
 
+    @staticmethod
+    def _expected(setting: Setting) -> str:
+        """What the reference does to the prediction first."""
+        return "as given" if setting.takes == "probability" else "softmax" if setting.competing else "sigmoid"
+
     def members(self, setting: Setting) -> Iterator[Pixelwise]:
         """The product of all choices that differ in a setting."""
         many = setting.classes > 1
-        expected = "as given" if setting.takes == "probability" else "softmax" if many else "sigmoid"
+        expected = self._expected(setting)
         preparing = ["as given"] if setting.takes == "probability" else ["softmax twice"] if many else []
         preparing += [
             "sigmoid",
@@ -133,8 +138,7 @@ class PixelwiseFamily(Family):
 
     def reference(self, setting: Setting) -> Candidate[Pixelwise]:
         """What `segloss_ref` does, with the parameters that were declared."""
-        many = setting.classes > 1
-        prepare = "as given" if setting.takes == "probability" else "softmax" if many else "sigmoid"
+        many = setting.competing
         balance, w1, w0, gamma = "constant", 1.0, 1.0, 0.0
         own = {
             name: setting.declared.get(name, found.default)
@@ -150,8 +154,8 @@ class PixelwiseFamily(Family):
             gamma = float(own["gamma"])
             w1, w0 = (1.0, 1.0) if own["alpha"] is None else (own["alpha"], 1 - own["alpha"])
         member = Pixelwise(
-            prepare, "kept", "true class" if many else "both", "missed", "exact", balance, "pixels" if many else "elements",
-            "loss",
+            self._expected(setting), "kept", "true class" if many else "both", "missed", "exact", balance,
+            "pixels" if many else "elements", "loss",
         )  # fmt: skip
         return Candidate(member, {"w1": w1, "w0": w0, "gamma": gamma, "epsilon": 0.0})
 

@@ -33,6 +33,7 @@ class Setting:
     name: str
     takes: Takes = "probability"
     classes: int = 1
+    """How many classes the arrays have, or, without `exclusive`, yes/no questions."""
     declared: Mapping[str, Any] = field(default_factory=dict)
     soft: bool = False
     """Whether targets between 0 and 1 may be asked about."""
@@ -42,6 +43,13 @@ class Setting:
     """Whether the callable can be given several images."""
     spacing: bool = True
     """Whether a metric of distances can be told the spacing."""
+    exclusive: bool = True
+    """Whether several classes compete for a pixel; else each is a question of its own."""
+
+    @property
+    def competing(self) -> bool:
+        """Whether the reference has a softmax over classes, and the true class's term alone."""
+        return self.exclusive and self.classes > 1
 
     def __post_init__(self) -> None:
         if self.classes < 1:
