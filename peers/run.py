@@ -18,6 +18,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import operators
+import render
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 EXPLAINABLE = {"closed form", "value", "special cases", "gradient", "law"}
@@ -37,6 +40,7 @@ def hold(package: str, profile: str, only: list[str]) -> dict[str, Any]:
     from segloss_conformance.checking import check
     from segloss_conformance.configuration import read
 
+    operators.declare()
     found = read(HERE / package / "conformance.toml")
     rows = []
     for binding in found.bindings:
@@ -143,7 +147,7 @@ def in_a_process(package: str, profile: str, only: list[str]) -> dict[str, Any]:
         path = Path(folder) / "rows.json"
         words = [sys.executable, str(HERE / "run.py"), "--hold", package, "--profile", profile, "--json", str(path)]
         words += [word for name in only for word in ("--only", name)]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "JAX_ENABLE_X64": "1"}
         result = subprocess.run(words, env=environment, check=False)
         if result.returncode or not path.is_file():
             raise SystemExit(f"{package} could not be held (exit code {result.returncode})")
@@ -151,16 +155,13 @@ def in_a_process(package: str, profile: str, only: list[str]) -> dict[str, Any]:
         return rows
 
 
-def programs() -> list[str]:
-    """The programs that no longer show their bug, a sentence each."""
-    found = []
-    for path in sorted(HERE.glob("*/bugs/*.py")):
-        result = subprocess.run([sys.executable, "-W", "ignore", path.name], cwd=path.parent, check=False,
-                                capture_output=True, text=True)  # fmt: skip
-        if result.returncode:
-            last = (result.stderr or result.stdout).strip().splitlines()[-1:]
-            found.append(f"{path.relative_to(ROOT)} shows no bug (exit code {result.returncode}): {' '.join(last)}")
-    return found
+def complaint(program: Path) -> str:
+    """That a program no longer shows its bug; empty where it does."""
+    words = [sys.executable, "-W", "ignore", str(HERE / "operators.py"), program.name]
+    result = subprocess.run(words, cwd=program.parent, check=False, capture_output=True, text=True)
+    last = (result.stderr or result.stdout).strip().splitlines()[-1:]
+    shows_none = f"{program.relative_to(ROOT)} shows no bug (exit code {result.returncode}): {' '.join(last)}"
+    return shows_none if result.returncode else ""
 
 
 def main() -> int:
@@ -186,10 +187,8 @@ def main() -> int:
     with ThreadPoolExecutor(options.jobs) as pool:
         chosen = options.package or packages
         found = list(pool.map(lambda name: in_a_process(name, options.profile, options.only), chosen))
-
-    import render
-
-    complaints = render.complaints(found) + programs()
+        said = list(pool.map(complaint, sorted(path for name in chosen for path in HERE.glob(f"{name}/bugs/*.py"))))
+    complaints = render.complaints(found) + [sentence for sentence in said if sentence]
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps({"profile": options.profile, "packages": found}, indent=1) + "\n")
     options.html.write_text(render.html(found, options.profile), encoding="utf-8")

@@ -307,7 +307,7 @@ def _framework_of(call: Any) -> str:
         return {sys.modules["keras"].backend.backend() if home == "keras" else home for home in found}
 
     modules = [one for one in names.values() if inspect.ismodule(one)]
-    arrays = packages(modules) | {"numpy" for one in modules if one.__name__ == "numpy"}
+    arrays = packages(names.values()) | {"numpy" for one in modules if one.__name__ == "numpy"}
     for found in (packages(kind.__mro__), packages([call]), packages(names[name] for name in used if name in names)):
         if len(found) == 1:
             return found.pop()

@@ -61,6 +61,10 @@ class Pinned:
             (own if name in own else common)[name] = value
         if self.weight is not None:
             common["weight"] = np.array(self.weight, dtype=float)
+        if "ignore_index" in binding.placeholders:
+            common.setdefault("ignore_index", 255)
+        if "class_weight" in binding.placeholders and "C" in binding.layout:
+            common.setdefault("class_weight", (1.0,) * pred.shape[binding.layout.index("C")])
         if binding.takes == "label":
             labels = target[target != common["ignore_index"]] if "ignore_index" in common else target
             common["num_classes"] = int(max(pred.max(), labels.max(initial=0))) + 1

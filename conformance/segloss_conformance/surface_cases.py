@@ -125,7 +125,7 @@ def surface_cases(draw: Draw, record: MetricRecord) -> Case:
             keywords["num_classes"] = classes
         else:
             pred = np.stack([np.where(pred == c, 0.75, 0.125) for c in range(classes)], axis=class_axis)
-    left_out = draw(st.sampled_from(["none", "none", "none", "none", "weight", "label"]))
+    left_out = draw(st.sampled_from(["none", "none", "none", "weight", "weight", "label"]))
     if left_out == "weight":
         size = math.prod(pixels)
         weight = np.array(draw(st.lists(st.sampled_from([1.0, 1.0, 1.0, 0.0]), min_size=size, max_size=size)))

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import segmentation_models_pytorch as smp
 import torch
-
-try:
-    import segmentation_models_pytorch as smp
-except RuntimeError:  # torchvision built for another torch: its operators are missing, which none of this calls
-    for operator in ("nms", "qnms"):
-        torch.library.define(f"torchvision::{operator}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    import segmentation_models_pytorch as smp
 
 __version__ = smp.__version__
 

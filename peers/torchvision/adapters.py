@@ -1,18 +1,8 @@
-"""torchvision's focal loss, which is importable where the wheel's compiled operators are not."""
+"""torchvision's focal loss with its other reductions."""
 
 from __future__ import annotations
 
-import torch
-
-try:
-    import torchvision
-except RuntimeError:
-    # A wheel built for CUDA does not load its operators beside a CPU torch, and its import asks for these names.
-    for name in ("nms", "qnms", "roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool", "deform_conv2d"):
-        for backward in ("", "_backward"):
-            torch.library.define(f"torchvision::{'_' * bool(backward)}{name}{backward}", "(Tensor unused) -> Tensor")
-    import torchvision
-
+import torchvision
 from torch import Tensor
 from torchvision.ops import sigmoid_focal_loss
 

@@ -7,12 +7,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from segloss_conformance import cli
 from segloss_conformance.binding import ConfigurationError, bind
 from segloss_conformance.configuration import read
+from segloss_conformance.counterexample import snippet
+from segloss_conformance.ledger import Pinned
 from segloss_conformance.parametrize import Nonconformance, items, parametrize
 
 LIBRARY = """
@@ -334,6 +337,19 @@ def test_two_functions_for_one_loss_are_told_apart_by_name(here: Path, capsys: p
     assert "no such is not bound" in out
     configure(here, NAMED.replace("right Dice", "Dice that gives nan"))
     assert "two tables have the name" in run(capsys)[2]
+
+
+def test_a_pinned_case_has_what_the_callable_is_handed() -> None:
+    def function(p: Any, y: Any, weights: Any, ignored: int) -> Any:
+        raise AssertionError
+
+    how = bind(
+        "binary_cross_entropy", function, args=["$pred", "$target", "$class_weight", "$ignore_index"], target="index"
+    )
+    case = Pinned([[[[0.5]], [[0.5]]]], [[[1]]]).case(how)
+    assert case is not None
+    assert (case.given["class_weight"], case.given["ignore_index"]) == ((1.0, 1.0), 255)
+    assert "function(pred, target, class_weight, 255)" in snippet(case, "float64")
 
 
 # pytest. --------------------------------------------------------------------------------------------------------------

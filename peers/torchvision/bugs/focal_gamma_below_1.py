@@ -1,14 +1,7 @@
 """torchvision.ops.sigmoid_focal_loss: the gradient is nan where a pixel is right beyond doubt and gamma is below 1."""
 
 import torch
-
-try:
-    import torchvision
-except RuntimeError:  # a wheel for CUDA beside a CPU torch: the import asks for operators that did not load
-    for name in ("nms", "qnms", "roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool", "deform_conv2d"):
-        for full in (name, f"_{name}_backward"):
-            torch.library.define(f"torchvision::{full}", "(Tensor unused) -> Tensor")
-    import torchvision
+import torchvision
 
 # The formula is (1 - p)^gamma (-log p) for a foreground pixel, 1 - p = sigmoid(-z). Its derivative at z = 20 is -1.4e-13.
 z = torch.tensor([20.0], requires_grad=True)
