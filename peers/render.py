@@ -13,7 +13,7 @@ __all__ = ["complaints", "html", "markdown", "summary"]
 Package = dict[str, Any]
 _GOOD = ("conforms", "convention", "differs", "bug")
 _MEANING = {
-    "conforms": "means what the reference means, on everything that was asked",
+    "conforms": "means what the reference means, in the convention named beside it, on everything that was asked",
     "convention": "follows another convention, which is named and was tested",
     "differs": "a choice that no parameter of the reference has; the rest was tested",
     "bug": "contradicts its own documentation or formula, or gives nan or a dead gradient; a program shows it",
@@ -30,7 +30,9 @@ def summary(found: Sequence[Package]) -> str:
     counts = Counter(row["verdict"] for row in _rows(found))
     rest = [f"{count} {verdict}" for verdict, count in counts.items() if verdict not in _GOOD]
     words = [f"{counts[verdict]} {verdict}" for verdict in _GOOD if counts[verdict]]
-    return f"{len(_rows(found))} rows of {len(found)} packages: " + ", ".join([*words, *rest])
+    return f"{len(_rows(found))} rows of {len({one['source'] for one in found})} packages: " + ", ".join(
+        [*words, *rest]
+    )
 
 
 def complaints(found: Sequence[Package]) -> list[str]:
@@ -48,8 +50,9 @@ def _what(row: dict[str, Any], link: Any) -> str:
     for note in row["notes"]:
         more = [link("program", note["snippet"])] if note["snippet"] else []
         more += [link("issue", note["link"])] if note["link"] else []
-        words.append(note["text"] + (f" ({', '.join(more)})" if more else ""))
-    return ". ".join(words)
+        text = "" if note["text"] in row["convention"] else note["text"]
+        words.append(" ".join(filter(None, [text, f"({', '.join(more)})" if more else ""])))
+    return ". ".join(filter(None, words)).replace(". (", " (")
 
 
 def _arrays(code: str) -> str:

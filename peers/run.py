@@ -48,7 +48,7 @@ def hold(package: str, profile: str, only: list[str]) -> dict[str, Any]:
             rows.append(row_of(check(binding, profile, 0, found.deviations), package))
             print(f"{package}: {binding.label}: {rows[-1]['verdict']} ({rows[-1]['seconds']:.0f} s)", file=sys.stderr)
     return {
-        "package": found.name, "version": found.version, "source": found.source, "rows": rows,
+        "folder": package, "package": found.name, "version": found.version, "source": found.source, "rows": rows,
         "stale": list(found.unmatched),
     }  # fmt: skip
 
@@ -164,12 +164,22 @@ def complaint(program: Path) -> str:
     return shows_none if result.returncode else ""
 
 
+def with_earlier(found: list[dict[str, Any]], packages: list[str], path: Path, profile: str) -> list[dict[str, Any]]:
+    """The packages just held, and the others as an earlier run of the same profile left them."""
+    known = json.loads(path.read_text()) if path.is_file() else {}
+    earlier = known.get("packages", []) if known.get("profile") == profile else []
+    by_folder = {one["folder"]: one for one in (*earlier, *found)}
+    return [by_folder[name] for name in packages if name in by_folder]
+
+
 def main() -> int:
     """0 where every row conforms, follows a convention that is known, or deviates as its file declares."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--profile", choices=["quick", "standard", "deep"], default="quick")
-    parser.add_argument("--package", action="append", default=[], help="hold this package alone (repeatable)")
-    parser.add_argument("--only", action="append", default=[], help="hold the row of this name alone (repeatable)")
+    parser.add_argument("--package", action="append", default=[], help="hold this package anew, alone (repeatable)")
+    parser.add_argument(
+        "--only", action="append", default=[], help="hold the row of this name alone, and write nothing (repeatable)"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="packages held at the same time")
     parser.add_argument("--json", type=Path, default=ROOT / "report" / "peers.json")
     parser.add_argument("--markdown", type=Path, default=ROOT / "docs" / "peers.md")
@@ -189,11 +199,13 @@ def main() -> int:
         found = list(pool.map(lambda name: in_a_process(name, options.profile, options.only), chosen))
         said = list(pool.map(complaint, sorted(path for name in chosen for path in HERE.glob(f"{name}/bugs/*.py"))))
     complaints = render.complaints(found) + [sentence for sentence in said if sentence]
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps({"profile": options.profile, "packages": found}, indent=1) + "\n")
-    options.html.write_text(render.html(found, options.profile), encoding="utf-8")
-    if not options.package and not options.only:
-        options.markdown.write_text(render.markdown(found, options.profile), encoding="utf-8")
+    if not options.only:
+        found = with_earlier(found, packages, options.json, options.profile)
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps({"profile": options.profile, "packages": found}, indent=1) + "\n")
+        options.html.write_text(render.html(found, options.profile), encoding="utf-8")
+        if len(found) == len(packages):
+            options.markdown.write_text(render.markdown(found, options.profile), encoding="utf-8")
     print(render.summary(found))
     for sentence in complaints:
         print(sentence, file=sys.stderr)
