@@ -19,7 +19,7 @@ help:
 	@echo "make mutants       show that the suite rejects wrong implementations"
 	@echo "make vectors       write vectors/ anew, the test vectors for other languages"
 	@echo "make peers         hold released packages against the reference; writes docs/peers.md and report/peers.html"
-	@echo "                   (in .venv-peers; PROFILE=quick|standard, ARGS='--package monai')"
+	@echo "                   (in .venv-peers, 25 minutes; PROFILE=quick is 5; ARGS='--package monai')"
 	@echo "make lint types    style and types"
 	@echo "make quickstart    score two segmentations of a real image; writes examples/output/quickstart.png"
 	@echo "make bench         speed of the losses, side by side with torch's own"
