@@ -334,6 +334,18 @@ def test_surfaces_of_volumes_are_not_asked_about() -> None:
         identify(binding, "hausdorff_distance")
 
 
+def test_weights_that_were_not_asked_about_are_told() -> None:
+    def mean(p: Any, y: Any, weights: Any = None) -> Any:
+        factors = 1.0 if weights is None else np.asarray(weights)[y]
+        chosen = np.take_along_axis(p, y[:, None], axis=1)[:, 0]
+        return (-factors * np.log(chosen)).mean()
+
+    how = {"target": "index", "layout": "NCHW", "framework": "numpy"}
+    weighted = bind("binary_cross_entropy", mean, args=["$pred", "$target", "$class_weight"], **how)
+    assert "all weights were 1" in text(identify(weighted, "cross_entropy"))
+    assert "weights" not in text(identify(bind("binary_cross_entropy", mean, **how), "cross_entropy"))
+
+
 def test_a_function_that_raises_is_refused_in_one_line() -> None:
     def raises(p: Any, y: Any) -> float:
         raise RuntimeError("no")

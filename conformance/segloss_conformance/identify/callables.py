@@ -98,6 +98,7 @@ def binding_setting(
         images=layout == "any" or "N" in layout,
         spacing="spacing" in binding.placeholders,
         exclusive=binding.classes == "exclusive",
+        weighted=bool({"weight", "class_weight"} & binding.placeholders),
     )
 
 

@@ -45,6 +45,8 @@ class Setting:
     """Whether a metric of distances can be told the spacing."""
     exclusive: bool = True
     """Whether several classes compete for a pixel; else each is a question of its own."""
+    weighted: bool = False
+    """Whether the callable is handed weights of pixels or classes, which are all 1 here."""
 
     @property
     def competing(self) -> bool:

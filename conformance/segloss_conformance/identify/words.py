@@ -52,6 +52,8 @@ def text(finding: Finding) -> str:
             lines.append(f"cannot be told apart ({axis}): {' | '.join(options)}")
         if finding.precision.name == "float32":
             lines.append("it answers in float32: constants below about 1e-6 cannot be told from 0")
+        if finding.setting.weighted:
+            lines.append("all weights were 1: what they multiply and are divided by was not asked")
         if finding.confirmed == 0:
             lines.append("NOT confirmed: no generated case was accepted")
     elif finding.nearest is not None:
