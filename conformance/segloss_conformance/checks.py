@@ -73,7 +73,11 @@ def examine(implementation: Implementation, case: Case) -> Outcome:
     worst = 0.0
     if answer.gradient is not None and not answer.kink:
         # Where the value is infinite or a derivative is 0 times infinity, the contract does not say what it is.
-        known = [(want, bound) if np.isfinite(float(want)) else None for want, bound in answer.gradient]
+        finite = all(np.isfinite(float(want)) for want, _ in wants)
+        known = [
+            (want, bound) if np.isfinite(float(want)) and (finite or np.isfinite(float(bound))) else None
+            for want, bound in answer.gradient
+        ]
         for name, gradient in result.gradients.items():
             flat = np.asarray(gradient, dtype=np.float64).ravel()
             keep = [i for i, pair in enumerate(known) if pair is not None]

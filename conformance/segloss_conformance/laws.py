@@ -194,7 +194,9 @@ def _as_dice(case: Case) -> Case | None:
 
 
 def _as_jaccard(case: Case) -> Case | None:
-    """Tversky with both weights 1 is Jaccard."""
+    """Tversky with both weights 1 is Jaccard, asked from either side."""
+    if case.name == "jaccard_loss" and "squared" not in case.keywords:
+        return changed(case, "tversky_loss", fp_weight=1.0, fn_weight=1.0)
     if case.name != "tversky_loss" or {case.keywords.get(k, 0.5) for k in ("fp_weight", "fn_weight")} != {1.0}:
         return None
     return changed(case, "jaccard_loss", fp_weight=None, fn_weight=None)

@@ -229,7 +229,7 @@ def loss_cases(draw: Draw, record: LossRecord) -> Case:
         pixels = shape
 
     # Else the common keywords keep their defaults, so that each bug has plain cases too.
-    common = draw(st.sampled_from([True, True, False]))
+    common = draw(st.sampled_from([False, True, True]))
     form = draw(st.sampled_from(["hard", "labels", "labels", "soft"]))
     ignorable = form == "labels"
     size = math.prod(pixels)
@@ -256,7 +256,7 @@ def loss_cases(draw: Draw, record: LossRecord) -> Case:
         elif other == "solid":
             pred = np.where(draw(solids(shape)), 4.0, -4.0) if logits else np.where(draw(solids(shape)), 0.75, 0.25)
 
-    if common and ignorable and draw(st.sampled_from([True, True, False])):
+    if common and ignorable and draw(st.sampled_from([False, True, True])):
         flags = np.array(draw(st.lists(st.booleans(), min_size=target.size, max_size=target.size))).reshape(
             target.shape
         )

@@ -47,7 +47,7 @@ def _tolerances(pairs: list[tuple[Any, Any]], case: Case, shape: tuple[int, ...]
 def _gradient(case: Case) -> list[tuple[Any, Any]] | None:
     """The true gradient, where it is unique and finite."""
     pairs = case.answer.gradient
-    if pairs is None or case.answer.kink or not all(math.isfinite(float(want)) for want, _ in pairs):
+    if pairs is None or case.answer.kink or not all(math.isfinite(float(one)) for pair in pairs for one in pair):
         return None
     return pairs
 
