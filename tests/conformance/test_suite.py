@@ -145,6 +145,21 @@ def test_facts_are_checked_before_values() -> None:
     assert case.pred[0] == 0.5
 
 
+def test_slopes_that_an_infinite_value_leaves_undefined_are_not_judged_and_the_others_are() -> None:
+    case = Case(
+        "exponential_logarithmic_loss", np.array([[9984.0, -4.0], [-0.125, 9984.0]]), np.array([[0.0, 0.5], [1.0, 0.75]]),
+        {"from_logits": True, "class_axis": 0, "axis": (), "weight": np.array([0.5, 3.0]), "smooth": (0.0, 1.0),
+         "dice_weight": 0.5, "label_weights": (0.0, 0.0)},
+    )  # fmt: skip
+    numpy64 = column(backend="numpy", device="cpu", dtype="float64")
+    assert np.isinf(numpy64.value(case))
+    assert examine(numpy64, case).failure is None
+    value, gradient = value_and_grad(registry.losses[case.name].function)(case.pred, case.target, **case.keywords)
+    failure = examine(Foreign("x", lambda case: (value, gradient + 1)), case).failure
+    assert failure is not None
+    assert failure.check == "gradient"
+
+
 def test_shrinking_gives_a_small_case_that_runs() -> None:
     mutant = next(mutant for mutant in MUTANTS if mutant.name == "tversky_swapped")
     record = registry.losses["tversky_loss"]
