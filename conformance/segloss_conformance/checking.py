@@ -20,13 +20,14 @@ from .binding import Binding
 from .callers import Caller, CallProblem, caller
 from .case import Case
 from .fixed_cases import closed_cases, edge_cases, plain_cases
-from .forms import BoundCase, fit, in_domain, replaced
+from .forms import BoundCase, fit, replaced
 from .groups import ask_dtype, ask_errors, ask_laws, ask_modes, ask_purity
 from .identify import hint
 from .ledger import Deviation
 from .run import ALL_HEALTH_CHECKS, draw
 from .smoke import smoke
 from .strategies import cases
+from .tags import in_domain
 from .vectors.source import pinned
 from .verdicts import GROUPS, Finding, Verdict
 

@@ -18,14 +18,15 @@ from typing import Any
 import numpy as np
 
 from segloss_ref import registry, validate
-from segloss_ref.domains import Field, Interval, LabelWeights, Smooth, Spacing
+from segloss_ref.domains import Field, Interval, LabelWeights, Smooth, Spacing, smooth_pair
 
 from .binding import Binding, Expression
 from .case import Case, Grid
-from .numbers import exact, mp, total
+from .numbers import exact, total
+from .tags import in_domain, nearly_empty, one_hot, tags_of
 from .textbook import Answer
 
-__all__ = ["BoundCase", "assemble", "fit", "in_domain", "replaced", "rounded"]
+__all__ = ["BoundCase", "assemble", "fit", "replaced", "rounded"]
 
 _NARROW = 64
 """float16 holds e^-8 and its powers as normal numbers, and sums of logits of 64; between them an exponential is neither."""
@@ -86,7 +87,7 @@ class BoundCase(Case):
     @cached_property
     def tags(self) -> frozenset[str]:
         """What kind of case this is, in the words of `binding.TAGS`."""
-        return frozenset(_tags(self))
+        return frozenset(tags_of(self))
 
 
 def rounded(array: Any, dtype: str) -> Any:
@@ -113,10 +114,6 @@ class _Plain:
     """Whether `pred` holds logits (losses)."""
 
 
-def _hot(labels: Any, classes: int) -> Any:
-    return np.stack([labels == c for c in range(classes)]).astype(float)
-
-
 def _plain_loss(case: Case) -> _Plain:
     class_axis = case.keywords.get("class_axis")
     ignore = case.keywords.get("ignore_index")
@@ -125,7 +122,7 @@ def _plain_loss(case: Case) -> _Plain:
     if case.target.ndim < case.pred.ndim or class_axis is None:
         ignored = np.zeros(pixels, bool) if ignore is None else case.target == ignore
         labels = np.where(ignored, 0, case.target)
-        hot = labels[None].astype(float) if class_axis is None else _hot(labels, len(pred))
+        hot = labels[None].astype(float) if class_axis is None else one_hot(labels, len(pred))
     else:
         hot, ignored = np.moveaxis(case.target, class_axis, 0).astype(float), np.zeros(pixels, bool)
     weight = np.broadcast_to(case.keywords.get("weight", 1.0), pixels)
@@ -142,7 +139,7 @@ def _plain_metric(case: Case) -> _Plain:
         if class_axis is None:
             return array[None]
         count = classes if classes is not None else max(case.pred.shape, case.target.shape, key=len)[class_axis]
-        return np.moveaxis(array, class_axis % ndim, 0) if array.ndim == ndim else _hot(array, count)
+        return np.moveaxis(array, class_axis % ndim, 0) if array.ndim == ndim else one_hot(array, count)
 
     labelled = case.target.ndim < ndim or class_axis is None
     ignored = case.target == ignore if labelled and ignore is not None else None
@@ -151,7 +148,7 @@ def _plain_metric(case: Case) -> _Plain:
     if ignored is None:
         ignored = np.zeros(hot.shape[1:], bool)
     if case.pred.dtype.kind == "f" and class_axis is not None and pred.shape == case.pred.shape and len(pred) > 1:
-        chosen = _hot(pred.argmax(0), len(pred)) > 0
+        chosen = one_hot(pred.argmax(0), len(pred)) > 0
     else:
         chosen = pred > threshold if case.pred.dtype.kind == "f" else pred != 0
     scores = pred.astype(float)
@@ -210,7 +207,7 @@ def _predictions(plain: _Plain, binding: Binding, dtype: str) -> Any:
     if plain.logits:
         p = np.round(128 / (1 + np.exp(-np.clip(pred, -40, 40)))) / 128  # numbers of every dtype, and short ones
     if "hard-prediction" in domain:
-        return _hot(p.argmax(0), len(p)) if binding.classes == "exclusive" else (p > 0.5).astype(float)
+        return one_hot(p.argmax(0), len(p)) if binding.classes == "exclusive" else (p > 0.5).astype(float)
     if binding.classes == "exclusive" and ("simplex" in domain or binding.takes == "log-probability"):
         return _dyadic(p)
     if "not certain" in domain or binding.takes == "log-probability":
@@ -280,10 +277,6 @@ def _truth(binding: Binding, own: Mapping[str, Any]) -> dict[str, Any] | None:
     return _meant(binding, truth)
 
 
-def _pair(value: Any) -> tuple[float, float]:
-    return (value[0], value[1]) if isinstance(value, tuple | list) else (value, value)
-
-
 def fit(binding: Binding, drawn: Case, dtype: str) -> BoundCase | None:
     """The like of a drawn case in the binding's form and domain; None where it has none."""
     if isinstance(drawn, BoundCase):
@@ -302,7 +295,7 @@ def fit(binding: Binding, drawn: Case, dtype: str) -> BoundCase | None:
     soft = "soft-target" in binding.domain and not getattr(record, "hard_target", False)
     hard = binding.target == "index" or not soft
     if hard:
-        hot = _hot(hot.argmax(0), classes) if binding.classes == "exclusive" else (hot > 0.5).astype(float)
+        hot = one_hot(hot.argmax(0), classes) if binding.classes == "exclusive" else (hot > 0.5).astype(float)
     elif binding.classes == "exclusive" and "simplex" in binding.domain and ((hot > 0) & (hot < 1)).any():
         hot = _dyadic(hot)
     hot = rounded(hot, floating)
@@ -352,7 +345,7 @@ def fit(binding: Binding, drawn: Case, dtype: str) -> BoundCase | None:
         target = hot.astype(np.int64) if not binding.is_loss or ignores else hot
     if not binding.is_loss and binding.takes == "mask":
         axis = letters.index("C") if binding.classes == "exclusive" and "C" in letters else None
-        pred = pred > 0.5 if axis is None else np.moveaxis(_hot(pred.argmax(axis), classes) > 0, 0, axis)
+        pred = pred > 0.5 if axis is None else np.moveaxis(one_hot(pred.argmax(axis), classes) > 0, 0, axis)
     labelled = target.shape == ignored.shape and target.dtype.kind in "iu"
     if ignores and labelled:
         target = np.where(ignored, common["ignore_index"], target)
@@ -406,10 +399,10 @@ def assemble(
     record, letters = binding.record, binding.layout if binding.layout != "any" else ""
     keywords, averaged = _places(binding, letters)
     truth = _truth(binding, own)
-    smooth = _pair((truth or {}).get("smooth", 1.0))[1]
+    smooth = smooth_pair((truth or {}).get("smooth", 1.0))[1]
     thin = smooth == 0 or (dtype == "float16" and smooth < _LEAST_SMOOTH)
     thin = thin and "zero-over-zero" not in binding.domain
-    if thin and _thin(pred, target, keywords):
+    if thin and nearly_empty(pred, target, keywords):
         if "smooth" not in binding.parameters:
             return None
         own = own | {"smooth": 1.0}
@@ -422,7 +415,7 @@ def assemble(
         keywords["num_classes"] = given["num_classes"]
     for name, value in own.items():
         if isinstance(record.parameters[name].domain, Smooth):
-            given[f"{name}_numerator"], given[f"{name}_denominator"] = _pair(value)
+            given[f"{name}_numerator"], given[f"{name}_denominator"] = smooth_pair(value)
     for name in ("weight", "class_weight", "ignore_index"):
         if name in common:
             keywords[name] = common[name]
@@ -473,132 +466,3 @@ def _places(binding: Binding, letters: str) -> tuple[dict[str, Any], tuple[int, 
         return keywords, ()
     keywords["reduction"] = "none"
     return keywords, tuple(i for i, one in enumerate(kept) if one not in wanted)
-
-
-def _thin(pred: Any, target: Any, keywords: Mapping[str, Any]) -> bool:
-    """Whether the overlap of some region may be nothing, so that without smoothing the quotient may be 0/0."""
-    class_axis = keywords.get("class_axis")
-    y = target
-    if y.ndim < pred.ndim and class_axis is not None:
-        y = np.moveaxis(_hot(np.where(y < pred.shape[class_axis], y, 0), pred.shape[class_axis]), 0, class_axis)
-    p = pred
-    if keywords.get("from_logits"):
-        shifted = pred - (pred.max(class_axis, keepdims=True) if class_axis is not None else np.maximum(pred, 0))
-        e = np.exp(shifted)
-        p = (
-            e / e.sum(class_axis, keepdims=True)
-            if class_axis is not None
-            else 1 / (1 + np.exp(-np.clip(pred, -60, 60)))
-        )
-    axes = keywords.get("axis", tuple(i for i in range(pred.ndim) if i != class_axis))
-    return bool(((p * y).sum(axes) < 1e-3).any())
-
-
-def _tags(case: BoundCase) -> set[str]:
-    binding = case.binding
-    tags = {"multiclass" if binding.classes == "exclusive" else "binary"}
-    ignored = case.keywords.get("ignore_index")
-    kept = case.target if ignored is None else np.where(case.target == ignored, 0, case.target)
-    tags.add("soft-target" if kept.dtype.kind == "f" and ((kept > 0) & (kept < 1)).any() else "hard-target")
-    weight = np.asarray(case.keywords.get("weight", 1.0))
-    if ignored is not None and (case.target == ignored).any():
-        tags.add("ignored")
-        weight = weight * (case.target != ignored)
-    if (weight != 1).any():
-        tags.add("weighted")
-    if (weight == 0).any() and _empty_region(case, weight):
-        tags.add("zero-weight")
-    if binding.classes == "exclusive":
-        labels = kept if case.target.ndim < case.pred.ndim or binding.takes == "label" else None
-        classes = case.given["num_classes"]
-        axis = binding.layout.index("C")
-        present = {int(c) for c in np.unique(labels)} if labels is not None else {
-            c for c in range(classes) if np.take(kept, c, axis).any()}  # fmt: skip
-        tags |= {"absent-class"} if len(present) < classes else set()
-        if case.is_loss and not case.keywords.get("from_logits") and (case.pred.sum(axis) == 1).all():
-            tags.add("simplex")
-    else:
-        tags |= {"empty-target"} if not kept.any() else set()
-        tags |= {"full-target"} if (kept == 1).all() else set()
-    if case.is_loss:
-        if binding.takes == "logit":
-            tags |= {"saturated"} if np.abs(case.pred).max(initial=0) > 16 else set()
-        elif ((case.pred <= 0) | (case.pred >= 1)).any():
-            tags |= {"certain", "hard-prediction"} if np.isin(case.pred, (0, 1)).all() else {"certain"}
-    else:
-        if any(mp.isnan(number.v) for number in case.answer.value):
-            tags.add("zero-over-zero")
-        if _blank(case, case.pred, binding.takes == "label"):
-            tags.add("empty-prediction")
-    if _blank(case, case.target, binding.target == "index"):
-        tags.add("absent-class" if binding.classes == "exclusive" else "empty-target")
-    sizes = list(zip(_letters(case.pred, binding), case.pred.shape, strict=True))
-    tags |= {"non-square"} if len({size for letter, size in sizes if letter in "DHW"}) > 1 else set()
-    tags |= {"one-image"} if ("N", 1) in sizes else set()
-    return tags
-
-
-def _letters(array: Any, binding: Binding) -> str:
-    """A letter for each axis of an array, in the words of a layout."""
-    if binding.layout == "any":
-        return "W" * int(array.ndim)
-    return binding.layout if array.ndim == len(binding.layout) else binding.layout.replace("C", "")
-
-
-def _blank(case: BoundCase, mask: Any, labels: bool) -> bool:
-    """Whether some region of a mask, or of a map of `labels`, holds no foreground."""
-    class_axis, axes = case.keywords.get("class_axis"), case.keywords.get("axis")
-    kept = np.asarray(case.keywords.get("weight", 1.0)) != 0
-    kept = kept & (case.target != case.keywords["ignore_index"]) if "ignore_index" in case.keywords else kept
-    threshold = 0.0 if case.is_loss else case.keywords.get("threshold", 0.5)
-    if class_axis is not None and (labels or (mask.dtype.kind == "f" and not case.is_loss)):
-        chosen = mask if labels else mask.argmax(class_axis)
-        mask = np.moveaxis(_hot(chosen, case.given["num_classes"]), 0, class_axis)
-    found = mask > threshold
-    if class_axis is not None and kept.ndim:
-        kept = np.expand_dims(kept, class_axis)
-    if axes is None:
-        axes = tuple(i for i in range(found.ndim) if i != class_axis)
-    return not (found & kept).any(axes).all()
-
-
-def _empty_region(case: BoundCase, weight: Any) -> bool:
-    class_axis, axes = case.keywords.get("class_axis"), case.keywords.get("axis")
-    if axes is None:
-        return not weight.any()
-    places = tuple(a - (class_axis is not None and class_axis < a) for a in axes)
-    return bool((weight.sum(places) == 0).any())
-
-
-def in_domain(case: BoundCase) -> bool:
-    """Whether the binding supports a case."""
-    domain, tags = case.binding.domain, case.tags
-    if any(f"not {tag}" in domain for tag in tags):
-        return False
-    if "simplex" in domain and case.is_loss and case.binding.takes == "probability" and "simplex" not in tags:
-        return False
-    # A region without any weight is 0 by the contract, and so is a factor of 0 times an infinite logarithm.
-    if case.is_loss and "zero-weight" in tags and "zero-weight" not in domain:
-        return False
-    if (
-        "zero-over-zero" not in domain
-        and _pair(_smoothing(case))[1] == 0
-        and _thin(case.pred, case.target, case.keywords)
-    ):
-        return False
-    return not ("certain" in tags and _has_zero_factor(case))
-
-
-def _smoothing(case: BoundCase) -> Any:
-    """The reference's smoothing; 1 where there is none."""
-    parameter = case.binding.record.parameters.get("smooth")
-    return 1.0 if parameter is None else case.keywords.get("smooth", parameter.default)
-
-
-def _has_zero_factor(case: BoundCase) -> bool:
-    """Whether a parameter stands at an end of its interval, where it or 1 less it is 0."""
-    for name, parameter in case.binding.record.parameters.items():
-        value, domain = case.keywords.get(name, parameter.default), parameter.domain
-        if name in case.binding.parameters and isinstance(domain, Interval) and value in (0, domain.high):
-            return True
-    return False
