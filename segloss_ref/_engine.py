@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any, Literal, TypedDict, TypeVar, cast
 
 import numpy as np
@@ -193,7 +194,10 @@ class Call:
         gradient: bool,
         cotangent: Array = None,
     ) -> tuple[Array, Array]:
-        """(value, gradient by `pred` of the sum of the values times `cotangent`); no gradient (None) unless asked."""
+        """(value, gradient by `pred` of the sum of the values times `cotangent`); no gradient (None) unless asked.
+
+        The gradient comes in the dtype of the computation, so that whoever scales it further rounds it once, last.
+        """
         backend = arguments.library_of(self.kernel.name, pred)
         xp = backend.namespace(pred)
         region = self._region(backend, xp, pred, target, weight, class_weight, gradient)
@@ -218,13 +222,41 @@ class Call:
             result, per_region = result / regions, per_region / regions
         if not gradient:
             return result, None
+        scale = None
         if cotangent is not None:
-            per_region = per_region * self.spread(xp, xp.astype(cotangent, value.dtype), value.shape)
+            scale = self.spread(xp, self._cotangent(backend, xp, result, cotangent), value.shape)
+        if scale is not None and self.couples:
+            # Brought to at most 1, lest one value's share overflow before it meets the others'.
+            largest = backend.detach(_largest(xp, scale))
+            per_region, scale = per_region * (scale / largest), largest
         slope = term.slope(per_region)
         if region.weight is not None and not term.weighted:
             slope = slope.scaled(region.weight)
         total = region.pull(slope)
-        return result, xp.zeros_like(pred) if total is None else xp.astype(total, pred.dtype, copy=False)
+        if total is None:
+            total = xp.zeros_like(region.prob.pred)
+        return result, total if scale is None else self.scaled(xp, total, scale)
+
+    def _cotangent(self, backend: Backend, xp: Any, result: Array, cotangent: Any) -> Array:
+        """A factor for every returned value, in its dtype."""
+        name = self.kernel.name
+        if isinstance(cotangent, Real) and not isinstance(cotangent, bool):
+            return xp.full_like(result, float(cotangent))
+        arguments.check_same_place(name, backend, result, cotangent=cotangent)
+        if tuple(cotangent.shape) != tuple(result.shape):
+            raise ValueError(
+                f"{name}: cotangent must be a number or have the shape of the value {tuple(result.shape)}, got "
+                f"{arguments.describe(cotangent)}"
+            )
+        if not (arguments.is_real(xp, cotangent) or arguments.is_integer(xp, cotangent)):
+            raise TypeError(f"{name}: cotangent must be real, got {arguments.describe(cotangent)}")
+        return xp.astype(cotangent, result.dtype, copy=False)
+
+    def scaled(self, xp: Any, gradient: Array, scale: Array) -> Array:
+        """gradient * scale, where a scale of 0 wins over the infinite slope that a probability of 0 or 1 may have."""
+        if self.from_logits:
+            return gradient * scale
+        return xp.where(scale == 0, 0.0, gradient * scale)
 
     def spread(self, xp: Any, cotangent: Array, shape: tuple[int, ...]) -> Array:
         """A number for every returned value, reshaped so that it broadcasts to the pixels it stands for."""
@@ -375,6 +407,12 @@ def _size(shape: tuple[int, ...]) -> int:
     return size
 
 
+def _largest(xp: Any, x: Array) -> Array:
+    """The largest absolute value, or 1 in place of 0 so that it can divide."""
+    found = xp.max(xp.abs(x))
+    return xp.where(found == 0, 1.0, found)
+
+
 def _count(xp: Any, present: Array) -> Array:
     """How many regions are present, at least 1 so that it can divide."""
     found = xp.sum(present)
@@ -410,10 +448,15 @@ def split_keywords(kernel: Kernel, keywords: Mapping[str, Any]) -> tuple[dict[st
     return {name: value for name, value in keywords.items() if name not in own}, own
 
 
-def evaluate_gradient(kernel: Kernel, pred: Array, target: Array, keywords: Mapping[str, Any]) -> tuple[Any, Any]:
-    """(value, gradient) of a loss in closed form."""
+def evaluate_gradient(
+    kernel: Kernel, pred: Array, target: Array, cotangent: Any, keywords: Mapping[str, Any]
+) -> tuple[Any, Any]:
+    """(value, gradient of the sum of the values times `cotangent`) of a loss in closed form."""
     common, own = split_keywords(kernel, keywords)
     call = kernel.bind(common, own)
     backend = arguments.library_of(kernel.name, pred)
+    arrays = kernel.arrays_among(common, own)
     with backend.guard():
-        return call(backend.detach(pred), target, *kernel.arrays_among(common, own), gradient=True)
+        pred = backend.detach(pred)
+        value, gradient = call(pred, target, *arrays, gradient=True, cotangent=cotangent)
+        return value, backend.namespace(pred).astype(gradient, pred.dtype, copy=False)

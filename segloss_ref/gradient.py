@@ -24,7 +24,9 @@ def value_and_grad(loss: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
     -------
     A function with the arguments of `loss` that returns ``(value, gradient)``: the value as `loss` returns it, and the
     gradient of the sum of the returned values with respect to `pred`, of the shape, dtype, library and device of `pred`.
-    No autograd library is involved. `target` and the weights get no gradient.
+    No autograd library is involved. `target` and the weights get no gradient. Its keyword `cotangent`, a real number or
+    one for every returned value (an array of that shape), multiplies the gradient before it is rounded to the dtype of
+    `pred`, as loss scaling in half precision needs it.
 
     Examples
     --------
@@ -33,11 +35,14 @@ def value_and_grad(loss: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
     >>> value, gradient = value_and_grad(binary_cross_entropy)(np.array([0.5, 0.5]), np.array([1.0, 0.0]))
     >>> round(float(value), 6), gradient.tolist()
     (0.693147, [-1.0, 1.0])
+    >>> z = np.zeros(2**20, dtype=np.float16)  # a slope of 2^-21 is 0 in float16 with two digits, and 2^-5 has all
+    >>> float(value_and_grad(binary_cross_entropy)(z, z, from_logits=True, cotangent=2**16)[1][0])
+    0.03125
     """
     kernel = kernel_of(loss)
 
-    def both(pred: Any, target: Any, **keywords: Any) -> tuple[Any, Any]:
-        return evaluate_gradient(kernel, pred, target, keywords)
+    def both(pred: Any, target: Any, *, cotangent: Any = None, **keywords: Any) -> tuple[Any, Any]:
+        return evaluate_gradient(kernel, pred, target, cotangent, keywords)
 
     both.__name__ = both.__qualname__ = f"value_and_grad({kernel.name})"
     return both

@@ -30,7 +30,8 @@ def _forward(run: Any, pred: Array, *constants: Array) -> tuple[Array, Any]:
 
 def _backward(run: Any, saved: Any, cotangent: Array) -> tuple[Array, None, None, None, None]:
     pred, constants = saved
-    return run(pred, *constants, gradient=True, cotangent=cotangent)[1], None, None, None, None
+    by_pred = run(pred, *constants, gradient=True, cotangent=cotangent)[1]
+    return by_pred.astype(pred.dtype), None, None, None, None
 
 
 _closed_form.defvjp(_forward, _backward)

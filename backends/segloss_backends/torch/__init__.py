@@ -1,8 +1,9 @@
 """PyTorch, on any of its devices: native logarithms, and the closed-form gradients behind `.backward()`.
 
 One `autograd.Function` serves all losses. Its forward pass forms the finished gradient where one is wanted and keeps that
-alone; its backward pass scales it. On the host it hands that very array over, without a copy, and a second backward pass of
-the same graph forms it once more. Where a derivative of the gradient is wanted too, or the gradient cannot be scaled, the
+alone, in the dtype of the computation; its backward pass scales it and then rounds it to that of `pred`, so that loss scaling
+does in half precision what it is for. On the host it hands that very array over, without a copy, and a second backward pass
+of the same graph forms it once more. Where a derivative of the gradient is wanted too, or the gradient cannot be scaled, the
 backward pass forms it anew from the caller's arguments, in operations that autograd can follow.
 """
 
@@ -74,12 +75,15 @@ class _ClosedForm(torch.autograd.Function):
                 gradient = run(pred, *constants, gradient=True)[1] if spare is None else spare
             factor = run.spread(torch, cotangent.to(gradient.dtype), gradient.shape)
             if not handed_over:
-                by_pred = factor * gradient
-            elif factor.numel() == 1 and factor.item() == 1:  # the usual case: the loss ends the graph
-                by_pred = gradient
+                by_pred = run.scaled(torch, gradient, factor)
+            elif factor.numel() == 1:
+                one = factor.item()
+                # The usual case is 1, where the loss ends the graph; 0 wins over an infinite slope.
+                by_pred = gradient if one == 1 else gradient.mul_(one) if one else gradient.zero_()
             else:
-                by_pred = gradient.mul_(factor)
-        return None, by_pred, None, None, None, None, None
+                gradient.mul_(factor)
+                by_pred = gradient if run.from_logits else gradient.masked_fill_(factor == 0, 0)
+        return None, by_pred.to(pred.dtype), None, None, None, None, None
 
 
 # Each application binds its arguments to this signature, which torch would find out anew.
