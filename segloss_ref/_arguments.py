@@ -6,7 +6,6 @@ functions named ``*_values``, called where that look costs no synchronisation, o
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, Literal
@@ -145,16 +144,16 @@ def broadcasts(given: tuple[int, ...], shape: tuple[int, ...]) -> bool:
 
 
 def wide_weight(
-    owner: str, xp: Any, weight: Array, shape: tuple[int, ...], class_axis: int | None, dtype: Any
+    owner: str, xp: Any, weight: Array, shape: tuple[int, ...], class_axis: int | None, dtype: Any = None
 ) -> Array:
-    """`weight` in `dtype` with as many dimensions as an array of `shape`, size 1 along `class_axis`."""
+    """`weight` in `dtype`, or in its own, with as many dimensions as an array of `shape`, size 1 along `class_axis`."""
     pixels = shape_of_pixels(shape, class_axis)
     given = tuple(weight.shape)
     if not (is_real(xp, weight) or is_integer(xp, weight) or weight.dtype == xp.bool):
         raise TypeError(f"{owner}: weight must be real, got {describe(weight)}")
     if not broadcasts(given, pixels):
         raise ValueError(f"{owner}: weight must broadcast to the pixels {pixels}, got shape {given}")
-    full = xp.broadcast_to(xp.astype(weight, dtype), pixels)
+    full = xp.broadcast_to(weight if dtype is None else xp.astype(weight, dtype), pixels)
     return full if class_axis is None else xp.expand_dims(full, axis=class_axis)
 
 
@@ -185,8 +184,8 @@ def check_class_weight(owner: str, class_weight: Any, classes: int | None) -> No
     for factor in class_weight:
         if not isinstance(factor, Real) or isinstance(factor, bool):
             raise TypeError(f"{owner}: class_weight must hold real numbers, got {factor!r}")
-        if not 0 <= float(factor) < math.inf:
-            raise ValueError(f"{owner}: class_weight must be finite and not negative, got {factor!r}")
+        if not 0 <= float(factor) <= 1e30:
+            raise ValueError(f"{owner}: class_weight must be in [0, 1e30], got {factor!r}")
 
 
 def _refuse(owner: str, name: str, xp: Any, array: Array, good: Array, expected: str) -> None:
@@ -202,11 +201,9 @@ def _counts(xp: Any, weight: Array, good: Array) -> Array:
 
 
 def check_weight_values(owner: str, name: str, xp: Any, weight: Array) -> None:
-    """Weights must be finite and not negative."""
-    if weight is not None and is_real(xp, weight):
-        _refuse(owner, name, xp, weight, (weight >= 0) & xp.isfinite(weight), "finite and not negative")
-    elif weight is not None and is_integer(xp, weight):
-        _refuse(owner, name, xp, weight, weight >= 0, "finite and not negative")
+    """Weights must lie in [0, 1e30]."""
+    if weight is not None and (is_real(xp, weight) or is_integer(xp, weight)):
+        _refuse(owner, name, xp, weight, (weight >= 0) & (weight <= 1e30), "in [0, 1e30]")
 
 
 def check_unit_values(owner: str, name: str, xp: Any, array: Array, weight: Array, hard: bool = False) -> None:

@@ -28,7 +28,7 @@ class Backend:
 
     name = "portable"
     reads_values = False
-    """Looking at array values costs no device synchronisation, so that every call checks them."""
+    """Every call checks all array values, nan and infinite ones as well: the ground truth does."""
 
     def namespace(self, array: Array) -> Any:
         """The array-API namespace of `array`."""
@@ -37,6 +37,14 @@ class Backend:
     def device(self, array: Array) -> Any:
         """The device that holds `array`; None where that is not known yet, as for an array that is being traced."""
         return array_api_compat.device(array)
+
+    def readable(self, array: Array) -> Any:
+        """`array` as a NumPy array where a look at its values waits for no device and disturbs nothing, else None.
+
+        It lies in the host's memory, and nothing compiles, traces or transforms the computation. Every call refuses what it
+        would compute a wrong number from in arrays that are readable.
+        """
+        return None
 
     def refusal(self, array: Array) -> str | None:
         """What to give in place of `array`, if it is of a kind of array that would be computed wrongly."""

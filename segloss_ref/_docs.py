@@ -50,8 +50,9 @@ gradient comes back in their own.
 Raises
 ------
 TypeError, ValueError
-    For every argument outside what is said here; array values (probabilities outside [0, 1], nan, labels out of range,
-    negative weights) on NumPy, elsewhere through `segloss_ref.validate`."""
+    For every argument outside what is said here. Array values (probabilities outside [0, 1], labels out of range, weights
+    outside [0, 1e30]) are looked at wherever the arrays lie in the host's memory and nothing compiles, traces or transforms
+    the call; elsewhere, and for nan and infinite predictions save on NumPy, by `segloss_ref.validate`."""
 
 
 def shared_section(keywords: Iterable[str], per_class: bool, logits_only: bool, hard_target: bool) -> str:

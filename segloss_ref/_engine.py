@@ -16,6 +16,7 @@ from ._backend import Array, Backend
 from ._docs import shared_section
 from ._probability import Given, Probability, Sigmoid, Softmax
 from ._region import Image, Region, Term
+from ._values import Look
 from .domains import Field
 
 __all__ = ["Classes", "Common", "Kernel", "Pixels", "Reduction", "evaluate_gradient", "kernel_of"]
@@ -311,13 +312,15 @@ class Call:
         ignore = arguments.normal_ignore_index(name, self.ignore_index, is_labels, target)
 
         dtype = _wide(xp, pred.dtype)
-        checked = self.check_values or backend.reads_values
+        look = self._look(backend, pixels, class_axis)
+        scale: Array = None
         if weight is not None:
-            if checked:
-                arguments.check_weight_values(name, "weight", xp, weight)
-            weight = arguments.wide_weight(name, xp, weight, shape, class_axis, dtype)
+            weight = arguments.wide_weight(name, xp, weight, shape, class_axis)
+            look.weight("weight", weight if class_axis is None else xp.squeeze(weight, axis=class_axis))
+            weight, scale = _scaled_weight(backend, xp, weight, axes, dtype)
         kept: Array = None
         if ignore is not None:
+            look.ignored(target, ignore)
             kept = arguments.is_not(backend, xp, target, ignore)
             if map_given:
                 kept = xp.expand_dims(kept, axis=class_axis)
@@ -325,20 +328,17 @@ class Call:
 
         if map_given:
             labels = xp.expand_dims(target, axis=class_axis)
-            if checked:
-                arguments.check_labels_values(name, "target", xp, labels, cast(int, classes), weight)
+            look.labels("target", target, cast(int, classes))
             y = backend.one_hot(labels, cast(int, classes), cast(int, class_axis), dtype)
         else:
+            look.unit("target", target, hard=self.kernel.hard_target, strict=True)
             y = xp.astype(target, dtype, copy=False)
-            if checked:
-                hard = self.kernel.hard_target or not arguments.is_real(xp, target)
-                arguments.check_unit_values(name, "target", xp, y, weight, hard)
+        if not self.from_logits:
+            look.unit("pred", pred)
+        elif look.strict:
+            look.finite("pred", pred)
         wide = xp.astype(pred, dtype, copy=False)  # nothing below writes into an array
         whole = wide, y
-        if checked and self.from_logits:
-            arguments.check_mask_values(name, "pred", xp, wide, weight)
-        elif checked:
-            arguments.check_unit_values(name, "pred", xp, wide, weight)
         wide = arguments.without_weight(xp, wide, weight, 0.0 if self.from_logits else 0.5)
         y = arguments.without_weight(xp, y, weight, 0.0)
 
@@ -348,8 +348,8 @@ class Call:
             image = self._image(backend, xp, *whole, kept, class_axis)
         factors: Array = 1.0
         if weights is not None:
-            if class_weight is not None and checked:
-                arguments.check_weight_values(name, "class_weight", xp, class_weight)
+            if class_weight is not None:
+                look.class_weight("class_weight", class_weight)
             row = xp.asarray(weights, dtype=dtype, device=backend.device(pred))
             factors = xp.reshape(row, tuple(-1 if one == class_axis else 1 for one in range(pred.ndim)))
         return Region(
@@ -362,8 +362,14 @@ class Call:
             class_axis=class_axis,
             pixels=_size(tuple(shape[one] for one in axes)),
             image=image,
+            weight_scale=1.0 if scale is None else scale,
             wanted=wanted,
         )
+
+    def _look(self, backend: Backend, pixels: tuple[int, ...], class_axis: int | None) -> Look:
+        """A look at the values, at all of them for `validate`."""
+        show = backend.to_numpy if self.check_values else backend.readable
+        return Look(self.kernel.name, show, self.check_values or backend.reads_values, pixels, class_axis)
 
     def _image(self, backend: Backend, xp: Any, pred: Array, y: Array, kept: Array, class_axis: int | None) -> Image:
         """Prediction and target as they stand, whatever the weights; nan and ignored pixels are background."""
@@ -384,8 +390,11 @@ class Call:
                 f"{name}: {parameter} must broadcast to pred's shape {tuple(pred.shape)}, got {tuple(field.shape)}"
             )
         wide = xp.broadcast_to(xp.astype(field, region.y.dtype), tuple(pred.shape))
-        if self.check_values or backend.reads_values:
-            arguments.check_mask_values(name, parameter, xp, wide, region.weight)
+        class_axis, pixel_weight = region.class_axis, region.weight
+        look = self._look(backend, arguments.shape_of_pixels(tuple(pred.shape), class_axis), class_axis)
+        if pixel_weight is not None:
+            look.set_aside(pixel_weight if class_axis is None else xp.squeeze(pixel_weight, axis=class_axis))
+        look.finite(parameter, field)
         return arguments.without_weight(xp, wide, region.weight, 0.0)
 
     def _probability(self, pred: Array, backend: Backend, class_axis: int | None) -> Probability:
@@ -405,6 +414,31 @@ def _size(shape: tuple[int, ...]) -> int:
     for length in shape:
         size *= length
     return size
+
+
+def _scaled_weight(backend: Backend, xp: Any, weight: Array, axes: tuple[int, ...], dtype: Any) -> tuple[Array, Array]:
+    """(pixel weights in `dtype`, the power of two by which those of each region were multiplied; None for 1).
+
+    No mean changes with it, and `Region.smooth_pair` follows it. It is other than 1 only where the weights of a region are so
+    large or small that their sums, or the reciprocals of these, might leave the range of the computation.
+    """
+    if not xp.isdtype(weight.dtype, "real floating"):
+        return xp.astype(weight, dtype), None
+    weight = xp.astype(weight, _wide(xp, weight.dtype), copy=False)
+    largest = xp.max(weight, axis=axes, keepdims=True)
+
+    def is_usual(size: Array) -> Array:
+        return (size == 0) | ((size >= 2.0**-40) & (size <= 2.0**40))
+
+    seen = backend.readable(largest)
+    if seen is not None and is_usual(seen).all():
+        return xp.astype(weight, dtype, copy=False), None
+    usual = is_usual(largest) | ~(largest > 0)
+    exponent = xp.where(usual, 0.0, -xp.floor(xp.log2(xp.where(usual, 1.0, largest))))
+    half = xp.floor(exponent / 2)  # in two steps, since 2 to the 1074th is more than float64 holds
+    two = xp.full_like(exponent, 2.0)
+    scaled = weight * two**half * two ** (exponent - half)
+    return xp.astype(scaled, dtype, copy=False), xp.astype(two**exponent, dtype, copy=False)
 
 
 def _largest(xp: Any, x: Array) -> Array:

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from ._probability import Slope
 from ._region import Region, Term
-from .domains import smooth_pair
 
 __all__ = ["Overlap", "affine", "overlap", "raised", "squared_overlap"]
 
@@ -39,7 +38,7 @@ def overlap(
     roundoffs of the sizes of the masks and so of a loss whose largest value is 1; a function that magnifies a loss near 0,
     as a power below 1 does, needs all their digits (`relative`), which takes one pass more for each.
     """
-    above, below = smooth_pair(smooth)
+    above, below = r.smooth_pair(smooth)
     p, y = r.prob.p, r.y
     hit = r.sum(p * y)
     if relative:
@@ -64,7 +63,7 @@ def overlap(
 
 def squared_overlap(r: Region, hits: float, smooth: float | tuple[float, float]) -> Term:
     """a = hits TP + s_n, d = sum (p-y)^2 + s_d - s_n: what squares in the denominator of Dice and Jaccard come to."""
-    above, below = smooth_pair(smooth)
+    above, below = r.smooth_pair(smooth)
     p, q, y = r.prob.p, r.prob.q, r.y
     error = r.prob.backend.blend(p, -q, y)
     agreement, disagreement = hits * r.sum(p * y) + above, r.sum(error * error) + (below - above)

@@ -14,6 +14,7 @@ from typing import Any
 
 from ._backend import Array
 from ._probability import Place, Probability, Slope, cut, times
+from .domains import smooth_pair
 
 __all__ = ["Image", "PixelLoss", "Region", "Term"]
 
@@ -71,8 +72,19 @@ class Region:
     """The number of pixels of a region."""
     image: Image
     """Prediction and target of the whole image, the pixels of weight 0 among them."""
+    weight_scale: Array = 1.0
+    """What the pixel weights of each region were multiplied by, which `smooth_pair` makes good."""
     wanted: bool = False
     """The gradient is wanted, not the value alone."""
+
+    def smooth_pair(self, smooth: float | tuple[float, float]) -> tuple[Array, Array]:
+        """(numerator, denominator) of a `Smooth` value, in the scale of the pixel weights."""
+        above, below = smooth_pair(smooth)
+        if isinstance(self.weight_scale, float) or below == 0:
+            return above, below
+        # The scale is beyond all numbers for the least of weights; smoothing is all that counts then.
+        scale = self.xp.clip(self.weight_scale, max=self.xp.finfo(self.y.dtype).max / 2**60 / below)
+        return above * scale, below * scale
 
     def sum(self, x: Array) -> Array:
         """Weighted sum over each region, for every class."""

@@ -70,7 +70,8 @@ def grad(loss: Callable[..., Any]) -> Callable[..., Any]:
 def validate(function: Callable[..., Any], pred: Any, target: Any, **keywords: Any) -> None:
     """Check the arguments of a loss or metric completely, array values included, on any library.
 
-    A call itself checks array values on NumPy alone, because elsewhere a look at them would wait for the device.
+    A call itself looks at array values only where that waits for no device: in the host's memory, while nothing compiles,
+    traces or transforms it. Other than on NumPy it leaves nan and infinite predictions alone, which show in the value.
 
     Parameters
     ----------
@@ -83,7 +84,7 @@ def validate(function: Callable[..., Any], pred: Any, target: Any, **keywords: A
     ------
     TypeError, ValueError
         What the call itself raises; and on every library also for probabilities or targets outside [0, 1], nan or
-        infinite logits, soft targets where hard ones are needed, labels out of range, and negative weights.
+        infinite logits, soft targets where hard ones are needed, labels out of range, and weights outside [0, 1e30].
 
     Examples
     --------

@@ -51,6 +51,11 @@ class _Jax(Backend):
         # Under jit an array has no device yet, and JAX itself refuses to mix committed ones.
         return None if isinstance(array, jax.core.Tracer) else array.device
 
+    def readable(self, array: Array) -> Any:
+        if isinstance(array, jax.core.Tracer) or any(one.platform != "cpu" for one in array.devices()):
+            return None
+        return self.to_numpy(array)
+
     def wide(self, xp: Any) -> tuple[Any, Any]:
         return (jnp.float64, jnp.int64) if _has_64_bits() else (jnp.float32, jnp.int32)
 

@@ -26,6 +26,9 @@ class _NumPy(Backend):
     def device(self, array: Array) -> Any:
         return "cpu"
 
+    def readable(self, array: Array) -> Any:
+        return np.asarray(array)
+
     def refusal(self, array: Array) -> str | None:
         # Its sums leave out the masked pixels and its sizes count them.
         return "a plain array, with weight 0 where it is masked" if isinstance(array, np.ma.MaskedArray) else None

@@ -18,6 +18,9 @@ class _Strict(Backend):
     def guard(self) -> Any:
         return np.errstate(all="ignore")  # its arrays are NumPy's inside
 
+    def readable(self, array: Array) -> Any:
+        return self.to_numpy(array)
+
     def devices(self) -> tuple[str, ...]:
         return ("CPU_DEVICE", "device1")
 

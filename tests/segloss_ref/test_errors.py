@@ -59,8 +59,8 @@ EVERYWHERE = [
     ("target of 2", dict(target=Y + 1), ValueError, r"target must be 0 or 1, got 2"),
     ("soft target of 1.5", dict(target=Y * 1.5), ValueError, r"target must be (in \[0, 1\]|0 or 1), got 1.5"),
     ("nan target", dict(target=nan_at(P)), ValueError, r"target must be (in \[0, 1\]|0 or 1), got nan"),
-    ("negative weight", dict(weight=-P), ValueError, r"weight must be finite and not negative, got -0.2"),
-    ("infinite weight", dict(weight=P + np.inf), ValueError, r"weight must be finite and not negative, got inf"),
+    ("negative weight", dict(weight=-P[0]), ValueError, r"weight must be in \[0, 1e30\], got -0.2"),
+    ("infinite weight", dict(weight=P[0] + np.inf), ValueError, r"weight must be in \[0, 1e30\], got inf"),
 ]  # fmt: skip
 
 
@@ -112,8 +112,8 @@ def test_class_weight(name: str) -> None:
     loss = registry.losses[name].function
     for bad, error, message in [
         ([1.0], ValueError, "must hold 2 numbers, got 1"),
-        ([1.0, -1.0], ValueError, "must be finite and not negative, got -1.0"),
-        (np.array([1.0, -1.0]), ValueError, "must be finite and not negative, got -1.0"),
+        ([1.0, -1.0], ValueError, r"must be in \[0, 1e30\], got -1.0"),
+        (np.array([1.0, -1.0]), ValueError, r"must be in \[0, 1e30\], got -1.0"),
         (np.ones(3), ValueError, r"must have shape \(2,\)"),
         (np.array([1, 1j]), TypeError, "must be real, got .* complex"),
         (np.array(["a", "b"]), TypeError, "must be real, got"),
@@ -186,7 +186,7 @@ METRIC_CASES = [
     ("floating label map", dict(pred=P, target=P[0], class_axis=0), TypeError, "must be an integer label map"),
     ("complex", dict(pred=P + 0j), TypeError, "pred must be bool, integer or real floating"),
     ("empty", dict(pred=P[:0], target=Y[:0]), ValueError, "at least one pixel"),
-    ("weight", dict(weight=-P), ValueError, "weight must be finite and not negative"),
+    ("weight", dict(weight=-P), ValueError, r"weight must be in \[0, 1e30\]"),
     ("axis", dict(axis=3), ValueError, "axis must lie in"),
     ("masked array", dict(pred=np.ma.array(P, mask=Y)), TypeError, "pred must be a plain array, with weight 0 where"),
     ("library", dict(target=array_api_strict.asarray(Y)), TypeError, "library of pred"),
@@ -222,7 +222,7 @@ def test_a_record_stands_for_the_masks() -> None:
     [
         (ref.dice_loss, P * 2, Y, {}, r"pred must be in \[0, 1\]"),
         (ref.dice_loss, P, Y * 2, {}, "target must be 0 or 1"),
-        (ref.dice_loss, P, Y, {"weight": -P}, "weight must be finite and not negative"),
+        (ref.dice_loss, P, Y, {"weight": -P}, r"weight must be in \[0, 1e30\]"),
         (ref.dice_loss, P + np.inf, Y, {"from_logits": True}, "pred must be finite"),
         (ref.dice_loss, P, LABELS + 7, {"class_axis": 0}, "target must be a label"),
         (
@@ -230,7 +230,7 @@ def test_a_record_stands_for_the_masks() -> None:
             P,
             LABELS,
             {"class_axis": 0, "class_weight": -P[:, 0]},
-            "class_weight must be finite",
+            "class_weight must be in",
         ),
         (ref.lovasz_hinge_loss, P, P, {}, "target must be 0 or 1"),
         (ref.dice_score, P * 2, Y, {}, r"pred must be in \[0, 1\]"),
@@ -238,7 +238,7 @@ def test_a_record_stands_for_the_masks() -> None:
         (ref.dice_score, P, Y, {"reduction": "average"}, "reduction must be .*got 'average'"),
     ],
 )
-def test_validate_looks_at_values_where_a_call_does_not(
+def test_validate_looks_at_all_values(
     function: Any, pred: Any, target: Any, keywords: dict[str, Any], message: str
 ) -> None:
     convert = array_api_strict.asarray

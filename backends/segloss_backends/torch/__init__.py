@@ -137,6 +137,14 @@ class _Torch(Backend):
     def device(self, array: Array) -> Any:
         return array.device
 
+    def readable(self, array: Array) -> Any:
+        # Subclasses, fake tensors among them, and modes that see every operation may have no values to look at.
+        plain = type(array) in (torch.Tensor, torch.nn.Parameter) and array.is_cpu and array.layout == torch.strided
+        if not plain or _is_transformed() or torch._C._len_torch_dispatch_stack() or torch._C._get_tracing_state():
+            return None
+        values = array.detach()
+        return (values.float() if values.dtype == torch.bfloat16 else values).numpy()
+
     def guard(self) -> AbstractContextManager[Any]:
         return torch.no_grad()
 
