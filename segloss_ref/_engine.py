@@ -228,7 +228,7 @@ class Call:
             scale = self.spread(xp, self._cotangent(backend, xp, result, cotangent), value.shape)
         if scale is not None and self.couples:
             # Brought to at most 1, lest one value's share overflow before it meets the others'.
-            largest = backend.detach(_largest(xp, scale))
+            largest = _largest(xp, scale)
             per_region, scale = per_region * (scale / largest), largest
         slope = term.slope(per_region)
         if region.weight is not None and not term.weighted:

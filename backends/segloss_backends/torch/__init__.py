@@ -138,9 +138,10 @@ class _Torch(Backend):
         return array.device
 
     def readable(self, array: Array) -> Any:
-        # Subclasses, fake tensors among them, and modes that see every operation may have no values to look at.
-        plain = type(array) in (torch.Tensor, torch.nn.Parameter) and array.is_cpu and array.layout == torch.strided
-        if not plain or _is_transformed() or torch._C._len_torch_dispatch_stack() or torch._C._get_tracing_state():
+        if type(array) not in (torch.Tensor, torch.nn.Parameter) or not array.is_cpu or _is_transformed():
+            return None  # subclasses, fake tensors among them, may have no values to look at
+        # Nor may what torch.autograd batches by itself, and modes and traces see every operation.
+        if not torch._C._has_storage(array) or torch._C._len_torch_dispatch_stack() or torch._C._get_tracing_state():
             return None
         values = array.detach()
         return (values.float() if values.dtype == torch.bfloat16 else values).numpy()
