@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any, Literal, TypedDict, get_args
+from typing import Any, Literal, NamedTuple, TypedDict, get_args
 
 from . import _arguments as arguments
 from ._backend import Array, Backend
@@ -15,17 +16,21 @@ from .registry import MetricRecord
 __all__ = [
     "Confusion",
     "Counting",
+    "Finish",
     "Masks",
     "MetricReduction",
+    "Outcome",
     "Reading",
     "check_own",
+    "class_axis_of_record",
     "count_masks",
     "finish",
     "mask_keywords",
+    "read_finish",
     "read_masks",
 ]
 
-MetricReduction = Literal["none", "mean", "nanmean", "sum"]
+MetricReduction = Literal["none", "mean", "nanmean", "weighted", "sum"]
 
 
 class Masks(TypedDict, total=False):
@@ -40,10 +45,12 @@ class Masks(TypedDict, total=False):
 
 
 class Counting(Masks, total=False):
-    """The keywords of every counting metric."""
+    """The keywords of every metric of two masks."""
 
     reduction: MetricReduction
     undefined: float
+    pred_empty: float | None
+    target_empty: float | None
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,8 @@ class Confusion:
     fp: Any
     fn: Any
     tn: Any
+    class_axis: int | None = None
+    """The axis of the counts that runs over the classes; None: there is none."""
 
     def __add__(self, other: Confusion) -> Confusion:
         if not isinstance(other, Confusion):
@@ -67,7 +76,13 @@ class Confusion:
                 f"Confusion: records to be added must have one shape, got {tuple(self.tp.shape)} and "
                 f"{tuple(other.tp.shape)}; count with the same axis and class_axis, over all batch axes"
             )
-        return Confusion(self.tp + other.tp, self.fp + other.fp, self.fn + other.fn, self.tn + other.tn)
+        if self.class_axis != other.class_axis:
+            raise ValueError(
+                f"Confusion: records to be added must have one class_axis, got {self.class_axis!r} and "
+                f"{other.class_axis!r}"
+            )
+        cells = (self.tp + other.tp, self.fp + other.fp, self.fn + other.fn, self.tn + other.tn)
+        return Confusion(*cells, self.class_axis)
 
     def __radd__(self, other: object) -> Confusion:
         if isinstance(other, int) and other == 0:  # the start of sum()
@@ -143,6 +158,13 @@ class Reading:
     axes: tuple[int, ...]
     """The axes that make a region, in the order in which they were given."""
     class_axis: int | None
+
+    @property
+    def class_place(self) -> int | None:
+        """The axis of the regions' values that runs over the classes; None: there is none."""
+        if self.class_axis is None or self.class_axis in self.axes:
+            return None
+        return sum(axis not in self.axes for axis in range(self.class_axis))
 
 
 def read_masks(
@@ -247,30 +269,100 @@ def count_masks(
         return xp.sum(members, axis=reading.axes)
 
     p, t = reading.pred, reading.target
-    return Confusion(tp=count(p & t), fp=count(p & ~t), fn=count(~p & t), tn=count(~p & ~t))
+    return Confusion(
+        tp=count(p & t), fp=count(p & ~t), fn=count(~p & t), tn=count(~p & ~t), class_axis=reading.class_place
+    )
 
 
-def _check_finish(owner: str, reduction: object, undefined: object) -> None:
-    """What a metric does with its values, as far as it can be checked without them."""
-    if not isinstance(undefined, Real) or isinstance(undefined, bool):
-        raise TypeError(f"{owner}: undefined must be a real number or nan, got {undefined!r}")
-    if reduction not in get_args(MetricReduction):
-        raise ValueError(f"{owner}: reduction must be 'none', 'mean', 'nanmean' or 'sum', got {reduction!r}")
+def class_axis_of_record(owner: str, class_axis: object, ndim: int, reduction: object) -> int | None:
+    """The class axis of a record of `ndim` axes, counted from the front."""
+    if class_axis is None and ndim > 0 and reduction == "weighted":
+        raise ValueError(
+            f"{owner}: reduction 'weighted' must know which axis of the record holds the classes, got a record of {ndim} "
+            "axes with class_axis None; make it with class_axis"
+        )
+    return arguments.normal_class_axis(owner, class_axis, ndim)
 
 
-def finish(owner: str, xp: Any, value: Array, broken: Array, reduction: object, undefined: Any) -> Any:
-    """`value` with `undefined` wherever a term is 0/0 (`broken`), reduced over regions and classes."""
-    _check_finish(owner, reduction, undefined)
-    value = xp.where(broken, float(undefined), value)
-    if reduction == "none":
+def _number(owner: str, name: str, value: object) -> float:
+    """The value that stands for something without one: any real number, nan and inf included."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"{owner}: {name} must be a real number, nan or inf, got {arguments.describe(value)}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(
+            f"{owner}: {name} must be a number that float64 holds, got {arguments.describe(value)}"
+        ) from None
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What becomes of a metric's values: checked keywords."""
+
+    reduction: str
+    undefined: float
+    pred_empty: float | None
+    target_empty: float | None
+
+
+def read_finish(owner: str, keywords: Mapping[str, Any]) -> Finish:
+    """Check those of `keywords` that say what becomes of a metric's values."""
+    reduction = keywords.get("reduction", "none")
+    if not isinstance(reduction, str) or reduction not in get_args(MetricReduction):
+        names = ", ".join(map(repr, get_args(MetricReduction)))
+        raise ValueError(f"{owner}: reduction must be one of {names}, got {arguments.describe(reduction)}")
+    pred_empty, target_empty = (
+        None if keywords.get(name) is None else _number(owner, name, keywords[name])
+        for name in ("pred_empty", "target_empty")
+    )
+    return Finish(reduction, _number(owner, "undefined", keywords.get("undefined", math.nan)), pred_empty, target_empty)
+
+
+class Outcome(NamedTuple):
+    """What a metric has found: arrays with one element a region (and class)."""
+
+    value: Array
+    undefined: Array
+    """Where the value is 0/0."""
+    pred_size: Array
+    """The foreground of the prediction: its pixels, or the sum of their weights."""
+    target_size: Array
+    """The same of the target; of a class it is the support."""
+    class_axis: int | None
+    """The axis of these arrays that runs over the classes; None: there is none."""
+
+
+def finish(xp: Any, found: Outcome, how: Finish) -> Any:
+    """The values with what stands for undefined ones and for empty masks, reduced over regions and classes."""
+    value = xp.where(found.undefined, how.undefined, found.value)
+    no_pred, no_target = found.pred_size == 0, found.target_size == 0
+    if how.pred_empty is not None:
+        value = xp.where(no_pred & ~no_target, how.pred_empty, value)
+    if how.target_empty is not None:
+        value = xp.where(no_target & ~no_pred, how.target_empty, value)
+    if how.reduction == "none":
         return value
-    if reduction == "sum":
+    if how.reduction == "sum":
         return xp.sum(value)
-    if reduction == "mean":
-        return xp.mean(value)
-    known = ~xp.isnan(value)
-    count = xp.sum(xp.astype(known, value.dtype))
-    return xp.sum(xp.where(known, value, 0.0)) / xp.where(count == 0, xp.nan, count)
+    if how.reduction == "nanmean":
+        known = ~xp.isnan(value)
+        count = xp.sum(xp.astype(known, value.dtype))
+        return xp.sum(xp.where(known, value, 0.0)) / xp.where(count == 0, xp.nan, count)
+    if how.reduction == "weighted":
+        value = _weighted_by_support(xp, value, found.target_size, found.class_axis, how.undefined)
+    return xp.mean(value)
+
+
+def _weighted_by_support(xp: Any, value: Array, support: Array, class_axis: int | None, undefined: float) -> Array:
+    """The mean over the classes of each region, weighted by `support`; `undefined` where no class has any."""
+    if class_axis is None:
+        return xp.where(support > 0, value, undefined)
+    whole = xp.sum(support, axis=class_axis, keepdims=True)
+    share = support / xp.where(whole > 0, whole, 1.0)
+    # Classes of no support are left out before the product, which inf and nan would survive.
+    mean = xp.sum(xp.where(support > 0, value, 0.0) * share, axis=class_axis)
+    return xp.where(xp.squeeze(whole, axis=class_axis) > 0, mean, undefined)
 
 
 def check_own(metric: MetricRecord, keywords: Mapping[str, Any]) -> dict[str, Any]:
@@ -289,5 +381,5 @@ def mask_keywords(metric: MetricRecord, keywords: Mapping[str, Any]) -> dict[str
     for name in keywords:
         if name not in Counting.__annotations__ and name not in metric.parameters:
             raise TypeError(f"{metric.name}: unknown keyword {name!r}")
-    _check_finish(metric.name, keywords.get("reduction", "none"), keywords.get("undefined", float("nan")))
+    read_finish(metric.name, keywords)
     return {name: value for name, value in keywords.items() if name in Masks.__annotations__}

@@ -28,23 +28,23 @@ class Pair(NamedTuple):
 
     pred: Side
     target: Side
-    pred_empty: bool
-    """The mask holds no pixel. One that does may still be without a surface."""
-    target_empty: bool
+    pred_pixels: int
+    """The number of pixels of the mask. One that has some may still be without a surface."""
+    target_pixels: int
 
     @property
     def undefined(self) -> bool:
         """Both masks are empty, or one has pixels but no surface."""
         bare = any(
-            side.distances.size == 0 and not empty
-            for side, empty in ((self.pred, self.pred_empty), (self.target, self.target_empty))
+            side.distances.size == 0 and pixels > 0
+            for side, pixels in ((self.pred, self.pred_pixels), (self.target, self.target_pixels))
         )
-        return bare or (self.pred_empty and self.target_empty)
+        return bare or self.pred_pixels == self.target_pixels == 0
 
     @property
     def one_empty(self) -> bool:
         """One mask is empty and the other has a surface."""
-        return not self.undefined and (self.pred_empty or self.target_empty)
+        return not self.undefined and 0 in (self.pred_pixels, self.target_pixels)
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _measure_region(p: Any, t: Any, kept: Any, spacing: Sequence[float], surface
     boxes = bounding_box(p), bounding_box(t)
     found = [box for box in boxes if box is not None]
     if not found:
-        return Pair(_nothing(surface), _nothing(surface), True, True)
+        return Pair(_nothing(surface), _nothing(surface), 0, 0)
     frame = tuple(slice(min(b.start for b in along), max(b.stop for b in along)) for along in zip(*found, strict=True))
     both = [
         None if box is None else elements(mask, kept, box, frame, surface, border, spacing)
@@ -127,7 +127,7 @@ def _measure_region(p: Any, t: Any, kept: Any, spacing: Sequence[float], surface
             sides.append(Side(np.full(count[0], np.inf), mine.sizes))
         else:
             sides.append(Side(nearest(mine.where, other.where, spacing), mine.sizes))
-    return Pair(sides[0], sides[1], boxes[0] is None, boxes[1] is None)
+    return Pair(sides[0], sides[1], int(np.count_nonzero(p)), int(np.count_nonzero(t)))
 
 
 def _nothing(surface: str) -> Side:

@@ -7,9 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
+import array_api_compat.numpy
+import numpy as np
+
 from . import registry
 from ._arguments import library_of
-from ._counting import Counting, check_own, mask_keywords
+from ._counting import Counting, Finish, Outcome, check_own, finish, mask_keywords, read_finish
 
 __all__ = ["Metric", "mask_section"]
 
@@ -51,14 +54,34 @@ class Metric:
         """Read the masks as a call would, with a look at all values, and measure nothing."""
         raise NotImplementedError
 
-    def split(self, counting: Counting) -> tuple[dict[str, Any], Any, Any]:
-        """(keywords that say how masks are read, reduction, what stands for 0/0)."""
-        keywords = dict(counting)
-        return keywords, keywords.pop("reduction", "none"), keywords.pop("undefined", float("nan"))
+    def split(self, counting: Counting) -> tuple[dict[str, Any], Finish]:
+        """(keywords that say how masks are read, what becomes of the values)."""
+        keywords = {name: value for name, value in counting.items() if name not in Finish.__annotations__}
+        return keywords, read_finish(self.name, counting)
+
+    def finish_on_host(self, like: Any, found: Outcome, how: Finish) -> Any:
+        """`finish` of NumPy arrays; the result is an array of the library of `like`, on its device."""
+        backend = library_of(self.name, like)
+        with np.errstate(all="ignore"):  # infinities may meet in a mean
+            value = finish(array_api_compat.numpy, found, how)
+        with backend.guard():
+            here = backend.from_host(np.asarray(value), like)
+            xp = backend.namespace(here)
+            return xp.astype(here, backend.wide(xp)[0], copy=False)
 
 
 def mask_section(
-    *, record: str | None, own: str = "", axis: str, weight: str, ignored: str, undefined: str, result: str, values: str
+    *,
+    record: str | None,
+    own: str = "",
+    axis: str,
+    weight: str,
+    ignored: str,
+    undefined: str,
+    empty: str,
+    support: str,
+    result: str,
+    values: str,
 ) -> str:
     """The arguments, results and errors that all metrics of a family share; `record` takes the place of the masks."""
     instead = "" if record is None else f" Or a `{record}` record as `pred` alone."
@@ -80,10 +103,17 @@ weight : array or None, default None
     {weight}
 ignore_index : int or None, default None
     {ignored}
-reduction : "none", "mean", "nanmean" or "sum", default "none"
-    Over regions and classes. "mean" propagates nan; "nanmean" skips it, and is nan where nothing is left.
+reduction : "none", "mean", "nanmean", "weighted" or "sum", default "none"
+    Over regions and classes. "mean" propagates nan; "nanmean" skips it, and is nan where nothing is left. "weighted":
+    in each region the mean over the classes, each weighted by its support in the target ({support});
+    a class without support is left out, whatever its value, and where none is left the region's value is
+    `undefined`; then the mean over the regions, which propagates nan. Without `class_axis` a region is one class.
 undefined : float, default nan
     {undefined}
+pred_empty, target_empty : float or None, default None
+    The value where the prediction alone, or the target alone, is empty: {empty}.
+    It takes the place of the formula's value and of `undefined`. None: the value is what it is without. Where both are
+    empty neither is used. All three may be nan and inf.
 
 Returns
 -------

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Unpack
 
 from . import registry
 from ._arguments import library_of
-from ._counting import Confusion, Counting, Masks, check_own, count_masks, finish
+from ._counting import Confusion, Counting, Masks, Outcome, check_own, class_axis_of_record, count_masks, finish
 from ._metric import Metric, mask_section
 from .domains import Choice, Interval
 
@@ -64,6 +64,8 @@ class _Count(Metric):
         weight="Pixel weights >= 0 that broadcast to the pixels; 0 leaves a pixel out.",
         ignored="The label in an integer `target` of pixels to leave out.",
         undefined="The value wherever a term of the formula is 0/0.",
+        empty="TP + FP = 0, or TP + FN = 0, of the pixels that are counted",
+        support="its pixels, or the sum of their weights",
         result=".",
         values="; array values (integers other than 0 and 1, probabilities outside\n    [0, 1], labels out of range, "
         "negative weights) on NumPy, elsewhere through `segloss_ref.validate`.",
@@ -72,7 +74,7 @@ class _Count(Metric):
     def __call__(self, pred: Any, target: Any, counting: Counting, **own: Any) -> Any:
         name = self.name
         check_own(registry.metrics[name], own)
-        keywords, reduction, undefined = self.split(counting)
+        keywords, how = self.split(counting)
         if isinstance(pred, Confusion):
             if target is not None or keywords:
                 more = ", ".join(["target", *keywords] if target is not None else keywords)
@@ -83,10 +85,14 @@ class _Count(Metric):
                 record = count_masks(name, pred, target, keywords)
         backend = library_of(name, record.tp)
         xp = backend.namespace(record.tp)
+        class_axis = record.class_axis
+        if record is pred:  # perhaps made by hand
+            class_axis = class_axis_of_record(name, class_axis, record.tp.ndim, how.reduction)
         with backend.guard():
             table = _Table(xp, backend.wide(xp)[0], record)
             value = self.formula(table, **own)
-            return finish(name, xp, value, table.broken, reduction, undefined)
+            found = Outcome(value, table.broken, table.tp + table.fp, table.tp + table.fn, class_axis)
+            return finish(xp, found, how)
 
     def check_masks(self, pred: Any, target: Any, own: Mapping[str, Any], masks: Mapping[str, Any]) -> None:
         count_masks(self.name, pred, target, masks, check_values=True)
@@ -97,9 +103,10 @@ def confusion(pred: Any, target: Any, **masks: Unpack[Masks]) -> Confusion:
 
     Returns
     -------
-    Confusion, a record of `tp`, `fp`, `fn` and `tn`: int64 counts, or float64 sums of weights. Records of one shape add
-    up, and every counting metric takes the record in place of its masks. The arguments are those of `dice_score` save
-    `reduction` and `undefined`.
+    Confusion, a record of `tp`, `fp`, `fn` and `tn`: int64 counts, or float64 sums of weights; its `class_axis` is the
+    axis of the counts that runs over the classes. Records of one shape add up, and every counting metric takes the
+    record in place of its masks. The arguments are those of `dice_score` save `reduction`, `undefined`, `pred_empty` and
+    `target_empty`.
 
     Examples
     --------

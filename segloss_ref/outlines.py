@@ -13,7 +13,7 @@ from scipy import ndimage
 from . import registry
 from ._arguments import library_of
 from ._contours import Box, bounding_box
-from ._counting import Counting, check_own, finish
+from ._counting import Counting, Outcome, check_own
 from ._geometry import SpacingValue, steps
 from ._measuring import Host, read_on_host
 from ._metric import Metric, mask_section
@@ -37,6 +37,8 @@ class _OutlineMetric(Metric):
         weight="0 or 1 a pixel, broadcast to the pixels. Pixels of weight 0 belong to neither mask and are not counted.",
         ignored="The label in an integer `target` of pixels that are left out likewise.",
         undefined="The value wherever a term of the formula is 0/0.",
+        empty="it holds no pixel, of those that are not left out",
+        support="its pixels",
         result=""". The geometry runs on the host: arrays on
 another device are copied there and the values back.""",
         values=", array values included on every library.",
@@ -48,14 +50,16 @@ another device are copied there and the values back.""",
 
     def __call__(self, pred: Any, target: Any, counting: Counting, **own: Any) -> Any:
         check_own(registry.metrics[self.name], own)
-        keywords, reduction, undefined = self.split(counting)
-        backend = library_of(self.name, pred)
-        with backend.guard():
+        keywords, how = self.split(counting)
+        with library_of(self.name, pred).guard():
             host, ready = self._read(pred, target, own, keywords)
-            values = np.array([self.formula(*masks, **ready) for masks in host.regions()]).reshape(host.shape)
-            xp = host.reading.xp
-            here = xp.astype(backend.from_host(values, pred), backend.wide(xp)[0], copy=False)
-            return finish(self.name, xp, here, xp.isnan(here), reduction, undefined)
+        rows = [
+            (self.formula(p, t, kept, **ready), np.count_nonzero(p), np.count_nonzero(t))
+            for p, t, kept in host.regions()
+        ]
+        value, pred_size, target_size = (np.array(column).reshape(host.shape) for column in zip(*rows, strict=True))
+        found = Outcome(value, np.isnan(value), pred_size, target_size, host.reading.class_place)
+        return self.finish_on_host(pred, found, how)
 
     def check_masks(self, pred: Any, target: Any, own: Mapping[str, Any], masks: Mapping[str, Any]) -> None:
         self._read(pred, target, own, masks)

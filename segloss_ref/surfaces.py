@@ -16,7 +16,7 @@ import numpy as np
 
 from . import registry
 from ._arguments import library_of
-from ._counting import Counting, Masks, check_own, finish
+from ._counting import Counting, Masks, Outcome, check_own, class_axis_of_record
 from ._geometry import SpacingValue, steps
 from ._measuring import Host, Pair, Side, check_surface, measure, read_on_host
 from ._metric import Metric, mask_section
@@ -54,9 +54,22 @@ class SurfaceDistances:
     pred_counts: Any
     """The number of the prediction's elements in each region, a NumPy array of `shape`."""
     target_counts: Any
-    pred_empty: Any
-    """Where the prediction holds no pixel at all, a NumPy array of `shape`."""
-    target_empty: Any
+    pred_pixels: Any
+    """The number of pixels of the prediction in each region, a NumPy array of `shape`. A mask with pixels may be without a
+    surface."""
+    target_pixels: Any
+    class_axis: int | None = None
+    """The axis of `shape` that runs over the classes; None: there is none."""
+
+    @property
+    def pred_empty(self) -> Any:
+        """Where the prediction holds no pixel at all, a NumPy array of `shape`."""
+        return self.pred_pixels == 0
+
+    @property
+    def target_empty(self) -> Any:
+        """Where the target holds no pixel at all, a NumPy array of `shape`."""
+        return self.target_pixels == 0
 
 
 def _record_of(host: Host, surface: str, pairs: list[Pair]) -> SurfaceDistances:
@@ -83,8 +96,9 @@ def _record_of(host: Host, surface: str, pairs: list[Pair]) -> SurfaceDistances:
         host.shape,
         over_regions([pair.pred.distances.size for pair in pairs]),
         over_regions([pair.target.distances.size for pair in pairs]),
-        over_regions([pair.pred_empty for pair in pairs]),
-        over_regions([pair.target_empty for pair in pairs]),
+        over_regions([pair.pred_pixels for pair in pairs]),
+        over_regions([pair.target_pixels for pair in pairs]),
+        reading.class_place,
     )
 
 
@@ -99,12 +113,12 @@ def _pairs_of(record: SurfaceDistances) -> list[Pair]:
         return [Side(d, s if record.surface == "surfel" else None) for d, s in zip(lengths, weights, strict=True)]
 
     return [
-        Pair(pred, target, bool(no_pred), bool(no_target))
-        for pred, target, no_pred, no_target in zip(
+        Pair(pred, target, int(pred_pixels), int(target_pixels))
+        for pred, target, pred_pixels, target_pixels in zip(
             sides(record.pred_to_target, record.pred_sizes, record.pred_counts),
             sides(record.target_to_pred, record.target_sizes, record.target_counts),
-            record.pred_empty.ravel(),
-            record.target_empty.ravel(),
+            record.pred_pixels.ravel(),
+            record.target_pixels.ravel(),
             strict=True,
         )
     ]
@@ -125,7 +139,8 @@ def surface_distances(
 
     Returns
     -------
-    SurfaceDistances, a record of `pred_to_target`, `target_to_pred`, `pred_sizes` and `target_sizes`.
+    SurfaceDistances, a record of `pred_to_target`, `target_to_pred`, `pred_sizes` and `target_sizes`, and of what else the
+    metrics need to know of the masks.
 
     Examples
     --------
@@ -171,6 +186,8 @@ border : "background" or "ignore", default "background"
     dropped, so that leaving pixels out makes no false edges.""",
     ignored="The label in an integer `target` of pixels that are left out likewise.",
     undefined="The value where both masks are empty, or one has pixels but no surface.",
+    empty="it holds no pixel, of those that are not left out",
+    support="its pixels",
     result=""", in the unit of `spacing` where it is a
 distance. The geometry runs on the host: arrays on another device are copied there and the values back, and under a
 tracing compiler (`jax.jit`) there is no value.""",
@@ -194,7 +211,7 @@ class _SurfaceMetric(Metric):
     def __call__(self, pred: Any, target: Any, counting: Counting, **own: Any) -> Any:
         record = registry.metrics[self.name]
         check_own(record, own)
-        keywords, reduction, undefined = self.split(counting)
+        keywords, how = self.split(counting)
         formula = _without_geometry(own)
         if isinstance(pred, SurfaceDistances):
             given = ["target"] if target is not None else []
@@ -204,19 +221,16 @@ class _SurfaceMetric(Metric):
                 more = ", ".join([*given, *keywords])
                 raise TypeError(f"{self.name}: a SurfaceDistances record takes the place of the masks and of {more}")
             self.refuse(pred.surface, **formula)
+            class_axis = class_axis_of_record(self.name, pred.class_axis, len(pred.shape), how.reduction)
             pairs, shape, like = _pairs_of(pred), pred.shape, pred.pred_to_target
         else:
             self.refuse(own["surface"], **formula)
             with library_of(self.name, pred).guard():
                 host, pairs = _measured(self.name, pred, target, own, keywords)
-            shape, like = host.shape, host.reading.pred
-        broken = np.array([pair.undefined for pair in pairs]).reshape(shape)
-        value = np.array([self._value(pair, formula) for pair in pairs]).reshape(shape)
-        backend = library_of(self.name, like)
-        xp = backend.namespace(like)
-        with backend.guard():
-            here = xp.astype(backend.from_host(value, like), backend.wide(xp)[0], copy=False)
-            return finish(self.name, xp, here, backend.from_host(broken, like), reduction, undefined)
+            class_axis, shape, like = host.reading.class_place, host.shape, host.reading.pred
+        rows = [(self._value(pair, formula), pair.undefined, pair.pred_pixels, pair.target_pixels) for pair in pairs]
+        value, undefined, *sizes = (np.array(column).reshape(shape) for column in zip(*rows, strict=True))
+        return self.finish_on_host(like, Outcome(value, undefined, sizes[0], sizes[1], class_axis), how)
 
     def _value(self, pair: Pair, own: Mapping[str, Any]) -> float:
         if pair.undefined:
