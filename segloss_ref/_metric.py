@@ -113,7 +113,7 @@ undefined : float, default nan
 pred_empty, target_empty : float or None, default None
     The value where the prediction alone, or the target alone, is empty: {empty}.
     It takes the place of the formula's value and of `undefined`. None: the value is what it is without. Where both are
-    empty neither is used. All three may be nan and inf.
+    empty neither is used. These, and `undefined`, may be nan and inf.
 
 Returns
 -------

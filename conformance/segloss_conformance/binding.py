@@ -472,7 +472,7 @@ def _complete(binding: Binding) -> Binding:
     for name, parameter in parameters.items():
         if isinstance(parameter.domain, Smooth):
             known |= {f"{name}_numerator", f"{name}_denominator"}
-    common = {"class_weight", "undefined", "reduction", "threshold"}
+    common = {"class_weight", "undefined", "pred_empty", "target_empty", "reduction", "threshold"}
     for name, value in binding.convention.items():
         if name not in parameters and name not in common:
             raise ConfigurationError(f"convention: {binding.spec} has no parameter {name!r}")

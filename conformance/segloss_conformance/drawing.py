@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-__all__ = ["Draw", "edited", "masks", "solids"]
+__all__ = ["Draw", "edited", "masks", "said_of_nothing", "solids"]
 
 Draw = Any
 
@@ -66,3 +66,15 @@ def edited(draw: Draw, mask: Any) -> Any:
     elif kind == "shift":
         mask = np.roll(mask, 1, axis=-1)
     return ~mask if kind == "inverse" else mask
+
+
+@st.composite
+def said_of_nothing(draw: Draw) -> dict[str, float]:
+    """What a metric is to give for 0/0 and for one empty mask; mostly nothing is said of either."""
+    said: dict[str, float] = {}
+    if draw(st.sampled_from([False, False, True])):
+        said["undefined"] = draw(st.sampled_from([0.0, 1.0]))
+    if draw(st.sampled_from([False, False, True])):
+        names = draw(st.sampled_from([("pred_empty", "target_empty"), ("pred_empty",), ("target_empty",)]))
+        said |= {name: draw(st.sampled_from([0.0, 1.0, 0.25, -2.0, math.inf, math.nan])) for name in names}
+    return said

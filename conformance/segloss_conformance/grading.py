@@ -32,11 +32,15 @@ _LARGEST = {"float64": 1.7976931348623157e308, "float32": 3.4028234663852886e38,
 _STEP = {"float64": 2.0**-1074, "float32": 2.0**-149, "float16": 2.0**-24, "bfloat16": 2.0**-133}
 
 
+_NO_FACTOR = ("axis", "index", "classes", "spacing", "undefined", "_empty")
+"""Ends of the names of keywords that no term is multiplied by."""
+
+
 def _scale(case: BoundCase) -> float:
     """The size of the largest number on the way to the result, generously: weights and parameters multiply."""
     factors = [1.0]
     for name, value in case.keywords.items():
-        if name.endswith(("axis", "index", "classes", "spacing")) or value is None or isinstance(value, str | bool):
+        if name.endswith(_NO_FACTOR) or value is None or isinstance(value, str | bool):
             continue
         factors.append(float(np.max(np.abs(np.asarray(value, dtype=float)), initial=0)))
     scale = math.prod(max(1.0, factor) for factor in factors)

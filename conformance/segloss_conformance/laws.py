@@ -18,7 +18,7 @@ from .case import Case
 from .numbers import mp
 from .tolerance import excess
 
-__all__ = ["LAWS", "Law", "axes_of", "broken", "changed", "is_surface"]
+__all__ = ["EMPTY", "LAWS", "Law", "axes_of", "broken", "by_support", "changed", "exchanged", "is_surface"]
 
 Value = Callable[[Case], Any]
 SLACK = 16
@@ -220,6 +220,20 @@ def _as_cross_entropy(case: Case) -> Case | None:
     return changed(case, "binary_cross_entropy", gamma=None, alpha=None)
 
 
+EMPTY = ("pred_empty", "target_empty")
+"""The keywords that say what one empty mask gives."""
+
+
+def exchanged(case: Case) -> dict[str, Any]:
+    """What is said of an empty prediction is said of an empty target, and the other way round."""
+    return {name: case.keywords.get(other) for name, other in zip(EMPTY, reversed(EMPTY), strict=True)}
+
+
+def by_support(case: Case) -> bool:
+    """Whether classes are weighted by the target, so that the two masks do not enter alike."""
+    return case.keywords.get("reduction") == "weighted"
+
+
 _SYMMETRIC = {"dice_score", "jaccard_index", "accuracy", "matthews_correlation", "cohen_kappa"}
 _MIRROR = {"sensitivity": "precision", "precision": "sensitivity"}
 
@@ -228,10 +242,10 @@ def _swapped(case: Case) -> Case | None:
     """Two masks change places."""
     if case.is_loss or case.keywords.keys() & {"class_axis", "ignore_index", "threshold"}:
         return None
-    if case.name not in _SYMMETRIC and case.name not in _MIRROR:
+    if (case.name not in _SYMMETRIC and case.name not in _MIRROR) or by_support(case):
         return None
     pred, target = case.pred > 0.5, case.target > 0.5  # as masks: a target is not handed over as probabilities
-    return changed(case, _MIRROR.get(case.name, case.name), pred=target, target=pred)
+    return changed(case, _MIRROR.get(case.name, case.name), pred=target, target=pred, **exchanged(case))
 
 
 def _negative(case: Case) -> Case | None:
@@ -239,7 +253,9 @@ def _negative(case: Case) -> Case | None:
     names = {"sensitivity": "specificity", "specificity": "sensitivity", "precision": "negative_predictive_value"}
     names |= {name: name for name in ("accuracy", "balanced_accuracy", "matthews_correlation", "cohen_kappa")}
     names["negative_predictive_value"] = "precision"
-    if case.name not in names or case.keywords.keys() & {"class_axis", "ignore_index", "threshold"}:
+    if case.name not in names or case.keywords.keys() & {"class_axis", "ignore_index", "threshold", *EMPTY}:
+        return None
+    if by_support(case):
         return None
     pred, target = case.pred > 0.5, case.target > 0.5
     return changed(case, names[case.name], pred=~pred, target=~target)
@@ -252,9 +268,30 @@ def _unreduced(case: Case) -> Case | None:
 
 def _dice_of(case: Case) -> Case | None:
     """Intersection over union is D/(2 - D)."""
-    if case.name != "jaccard_index" or case.keywords.get("reduction", "none") != "none" or "undefined" in case.keywords:
+    if case.name != "jaccard_index" or case.keywords.get("reduction", "none") != "none":
         return None
-    return changed(case, "dice_score")
+    return None if case.keywords.keys() & {"undefined", *EMPTY} else changed(case, "dice_score")
+
+
+def _one_class_more(case: Case) -> Case | None:
+    """A class that no pixel has: it has no support."""
+    if case.is_loss or not by_support(case) or "num_classes" not in case.keywords:
+        return None
+    return changed(case, num_classes=case.keywords["num_classes"] + 1)
+
+
+def _right_pixels(case: Case) -> Case | None:
+    """Sensitivity weighted by support is the share of pixels with the right label, whatever the classes."""
+    if case.name != "sensitivity" or not by_support(case) or "num_classes" not in case.keywords:
+        return None
+    if case.keywords.keys() & {"undefined", *EMPTY}:
+        return None
+    return changed(case, "accuracy", reduction="mean")
+
+
+def _of_one_against_rest(case: Case, value: Any) -> Any:
+    """That share from the mean accuracy of each class against the rest, to which a wrong pixel is an error of two classes."""
+    return 1 - case.keywords["num_classes"] * (1 - value) / 2
 
 
 LAWS += [
@@ -273,6 +310,8 @@ LAWS += [
     Law("inverted masks score alike", _negative),
     Law("the sum is the sum of the values", _unreduced, lambda case, value: np.sum(value)),
     Law("IoU is D/(2 - D)", _dice_of, lambda case, value: value / (2 - value)),
+    Law("a class without support counts for nothing", _one_class_more),
+    Law("sensitivity weighted by support is the share of right pixels", _right_pixels, _of_one_against_rest),
 ]
 
 

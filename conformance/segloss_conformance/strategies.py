@@ -13,7 +13,7 @@ from segloss_ref import domains
 from segloss_ref.registry import LossRecord, MetricRecord
 
 from .case import Case, Grid
-from .drawing import edited, masks, solids
+from .drawing import edited, masks, said_of_nothing, solids
 from .surface_cases import surface_cases
 
 __all__ = ["cases", "loss_cases", "metric_cases", "parameter"]
@@ -363,9 +363,10 @@ def metric_cases(draw: Draw, record: MetricRecord) -> Case:
         keywords["axis"] = axis
     if draw(st.booleans()):
         keywords["weight"] = draw(_weight(pixels))
-    keywords["reduction"] = draw(st.sampled_from(["none", "none", "mean", "mean", "nanmean", "sum"]))
-    if draw(st.sampled_from([False, False, True])):
-        keywords["undefined"] = draw(st.sampled_from([0.0, 1.0]))
+    keywords["reduction"] = draw(
+        st.sampled_from(["none", "none", "mean", "mean", "nanmean", "sum", "weighted", "weighted"])
+    )
+    keywords |= draw(said_of_nothing())
     for name, found in record.parameters.items():
         if draw(st.booleans()):
             keywords[name] = draw(parameter(found.domain, name))

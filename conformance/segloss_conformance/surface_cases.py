@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from segloss_ref.registry import MetricRecord
 
 from .case import Case
-from .drawing import Draw, edited, masks, solids
+from .drawing import Draw, edited, masks, said_of_nothing, solids
 
 __all__ = ["surface_cases"]
 
@@ -109,6 +109,11 @@ def surface_cases(draw: Draw, record: MetricRecord) -> Case:
         kinds = st.sampled_from([bool, np.int64, np.float64])
         images = [draw(_pair(pixels)) for _ in range(1 if form == "masks" else 2)]
         pred, target = (np.stack(one) for one in zip(*images, strict=True))
+        blank = draw(st.sampled_from(["neither", "neither", "pred", "target", "both"]))
+        if blank in ("pred", "both"):
+            pred[-1] = False
+        if blank in ("target", "both"):
+            target[-1] = False
         if form == "masks":
             pred, target = pred[0], target[0]
         else:
@@ -134,9 +139,8 @@ def surface_cases(draw: Draw, record: MetricRecord) -> Case:
         flags = draw(st.lists(st.integers(0, target.size - 1), max_size=3))
         target.flat[flags] = 200
         keywords["ignore_index"] = 200
-    reduction = draw(st.sampled_from(["none", "none", "none", "mean", "nanmean", "sum"]))
+    reduction = draw(st.sampled_from(["none", "none", "none", "mean", "nanmean", "sum", "weighted"]))
     if reduction != "none":
         keywords["reduction"] = reduction
-    if draw(st.sampled_from([False, False, True])):
-        keywords["undefined"] = draw(st.sampled_from([0.0, 1.0]))
+    keywords |= draw(said_of_nothing())
     return Case(record.name, pred, target, keywords, "narrow", is_loss=False)

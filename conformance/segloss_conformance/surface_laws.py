@@ -9,7 +9,7 @@ import numpy as np
 from segloss_ref import registry
 
 from .case import Case
-from .laws import Law, axes_of, changed
+from .laws import EMPTY, Law, axes_of, by_support, changed, exchanged
 
 __all__ = ["SURFACE_LAWS"]
 
@@ -53,8 +53,8 @@ def _enlarged(case: Case) -> Case | None:
         return None
     lengths = {name: 2 * case.keywords[name] for name in ("tolerance", "width") if name in case.keywords}
     spacing = case.keywords.get("spacing") or (1.0,) * len(axes_of(case)[1])
-    if case.keywords.get("undefined"):
-        return None  # the value of what is undefined does not grow
+    if case.keywords.get("undefined") or case.keywords.keys() & {*EMPTY}:
+        return None  # what is said of nothing does not grow
     return changed(case, spacing=tuple(2 * size for size in spacing), **lengths)
 
 
@@ -65,10 +65,10 @@ def _unenlarged(case: Case, value: Any) -> Any:
 def _swapped(case: Case) -> Case | None:
     """The masks change places, and directions with them."""
     names = (*_MEASURED, "boundary_iou", "centerline_dice")
-    if case.name not in names or case.keywords.keys() & {"class_axis", "ignore_index"}:
+    if case.name not in names or case.keywords.keys() & {"class_axis", "ignore_index"} or by_support(case):
         return None
     combine: Any = case.keywords.get("combine")
-    return changed(case, pred=case.target, target=case.pred, combine=_MIRROR.get(combine, combine))
+    return changed(case, pred=case.target, target=case.pred, combine=_MIRROR.get(combine, combine), **exchanged(case))
 
 
 def _further(case: Case) -> Case | None:
@@ -83,7 +83,7 @@ def _hausdorff_of(case: Case) -> Case | None:
     combine = _option(case, "combine") if case.name == "surface_dice" else "max"
     if case.name != "surface_dice" or combine == "max" or case.keywords.get("reduction", "none") != "none":
         return None
-    if "undefined" in case.keywords:
+    if case.keywords.keys() & {"undefined", *EMPTY}:
         return None
     return changed(case, "hausdorff_distance", tolerance=None, combine=combine if combine in _MIRROR else "max")
 
@@ -99,7 +99,8 @@ def _detour(case: Case) -> Case | None:
         not ordinary
         or not _plain(case, _DISTANCES)
         or _option(case, "combine") != "max"
-        or "undefined" in case.keywords
+        or case.keywords.keys() & {"undefined", *EMPTY}
+        or by_support(case)
     ):
         return None
     third = np.flip(case.pred, -1).astype(float)

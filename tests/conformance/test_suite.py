@@ -268,7 +268,8 @@ def test_laws_hold_move_their_cases_and_can_be_broken() -> None:
     def crooked(case: Case) -> Any:
         order = np.arange(1, case.pred.size + 1) * 0.37
         bias = float((case.pred.ravel() * order).sum() + sum(map(ord, case.name + case.keywords.get("reduction", ""))))
-        bias += sum(float(np.sum(case.keywords.get(name) or 0.0)) for name in ("spacing", "percentile", "tolerance"))
+        numbers = ("spacing", "percentile", "tolerance", "num_classes")
+        bias += sum(float(np.sum(case.keywords.get(name) or 0.0)) for name in numbers)
         axes = case.keywords.get("axis")
         bias += sum(place * axis for place, axis in enumerate(axes)) if isinstance(axes, tuple) else 0
         weight = case.keywords.get("weight")

@@ -13,7 +13,18 @@ import numpy as np
 from ..numbers import Number, mp
 from .regions import Answer, axes_of, without
 
-__all__ = ["MASKS", "METRICS", "counting_metric", "counts", "decisions", "reduced"]
+__all__ = [
+    "FINISH",
+    "MASKS",
+    "METRICS",
+    "Found",
+    "class_place",
+    "counting_metric",
+    "counts",
+    "decisions",
+    "reduced",
+    "sorted_out",
+]
 
 
 def _decide(
@@ -24,6 +35,30 @@ def _decide(
         return scores.index(max(scores)) == c
     value = mask[place] if class_axis is None else mask[(*place[:class_axis], c, *place[class_axis:])]
     return bool(value > threshold) if mask.dtype.kind == "f" else bool(value)
+
+
+def _maps(pred: Any, target: Any, class_axis: int | None, num_classes: int | None) -> tuple[bool, bool, int]:
+    """Whether pred is a label map, whether target is, and the number of dimensions with the class axis."""
+    pred_map = class_axis is not None and (
+        pred.ndim < target.ndim or (num_classes is not None and pred.ndim == target.ndim)
+    )
+    target_map = class_axis is not None and (
+        target.ndim < pred.ndim or (num_classes is not None and pred.ndim == target.ndim)
+    )
+    return pred_map, target_map, max(pred.ndim + pred_map, target.ndim + target_map)
+
+
+def class_place(
+    pred: Any, target: Any, *, axis: Any = None, class_axis: int | None = None, num_classes: int | None = None, **_: Any
+) -> int | None:
+    """Which axis of the values the classes lie along; None without classes."""
+    if class_axis is None:
+        return None
+    ndim = _maps(pred, target, class_axis, num_classes)[2]
+    inside = axes_of(axis, class_axis % ndim, ndim)
+    if class_axis % ndim in inside:
+        return None
+    return [one for one in range(ndim) if one not in inside].index(class_axis % ndim)
 
 
 class Decision(NamedTuple):
@@ -41,13 +76,7 @@ def decisions(
     num_classes: int | None = None, weight: Any = None, ignore_index: int | None = None,
 ) -> tuple[tuple[int, ...], list[int], list[Decision]]:  # fmt: skip
     """(shape of the masks, the axes of a region, all decisions)."""
-    pred_map = class_axis is not None and (
-        pred.ndim < target.ndim or (num_classes is not None and pred.ndim == target.ndim)
-    )
-    target_map = class_axis is not None and (
-        target.ndim < pred.ndim or (num_classes is not None and pred.ndim == target.ndim)
-    )
-    ndim = max(pred.ndim + pred_map, target.ndim + target_map)
+    pred_map, target_map, ndim = _maps(pred, target, class_axis, num_classes)
     class_axis = None if class_axis is None else class_axis % ndim
     axes = axes_of(axis, class_axis, ndim)
     if class_axis is None:
@@ -158,30 +187,88 @@ _DIFFERENCES = ("matthews_correlation", "cohen_kappa", "volumetric_similarity", 
 
 MASKS = ("threshold", "axis", "class_axis", "num_classes", "weight", "ignore_index")
 """The keywords that say how masks are read."""
+FINISH = ("reduction", "undefined", "pred_empty", "target_empty")
+"""The keywords that say what becomes of the values."""
 
 
-def counting_metric(
-    name: str, pred: Any, target: Any, *, reduction: str = "none", undefined: float = math.nan, **keywords: Any
-) -> Answer:
+class Found(NamedTuple):
+    """The value of one region (and class), nan where it is 0/0, the bound of its error, and how large both masks are."""
+
+    value: Any
+    bound: Any
+    pred: Any
+    target: Any
+
+
+def counting_metric(name: str, pred: Any, target: Any, **keywords: Any) -> Answer:
     """The true value of a counting metric."""
-    own = {key: value for key, value in keywords.items() if key not in MASKS}
-    shape, cells = counts(pred, target, **{key: value for key, value in keywords.items() if key in MASKS})
-    values = [METRICS[name](*cell, **own) for cell in cells]
+    masks, own, finishing = sorted_out(keywords)
+    shape, cells = counts(pred, target, **masks)
     grain = 8 + 2 * pred.size  # sums of weights, and the few operations on them
     floor = 1 if name in _DIFFERENCES else 0
-    return reduced(shape, [(value, grain * (abs(value) + floor)) for value in values], reduction, undefined)
+    found = []
+    for tp, fp, fn, tn in cells:
+        value = METRICS[name](tp, fp, fn, tn, **own)
+        found.append(Found(value, grain * (abs(value) + floor), tp + fp, tp + fn))
+    return reduced(shape, found, class_place(pred, target, **masks), grain, **finishing)
 
 
-def reduced(shape: tuple[int, ...], values: list[tuple[Any, Any]], reduction: str, undefined: float) -> Answer:
-    """The answer made of a (value, bound) a region, nan where it is undefined."""
-    given = [(mp.mpf(undefined), mp.mpf(0)) if mp.isnan(value) else (value, bound) for value, bound in values]
+def sorted_out(keywords: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """(keywords that say how masks are read, the metric's own, what becomes of the values)."""
+    parts: tuple[dict[str, Any], dict[str, Any], dict[str, Any]] = ({}, {}, {})
+    for key, value in keywords.items():
+        parts[0 if key in MASKS else 2 if key in FINISH else 1][key] = value
+    return parts
+
+
+def reduced(
+    shape: tuple[int, ...], found: list[Found], place: int | None, grain: int, *, reduction: str = "none",
+    undefined: float = math.nan, pred_empty: float | None = None, target_empty: float | None = None,
+) -> Answer:  # fmt: skip
+    """The answer made of what was found in every region (and class, along axis `place`); sizes err by `grain` roundoffs."""
+    given = [_spoken_for(one, undefined, pred_empty, target_empty) for one in found]
+    if reduction == "none":
+        return _answer(shape, given)
+    if reduction == "weighted":
+        regions: dict[tuple[int, ...], list[int]] = {}
+        for index, where in enumerate(np.ndindex(*shape)):
+            region = where if place is None else where[:place] + where[place + 1 :]
+            regions.setdefault(region, []).append(index)
+        given = [_by_support([(*given[i], found[i].target) for i in row], grain, undefined) for row in regions.values()]
     if reduction == "nanmean":
         given = [(value, bound) for value, bound in given if not mp.isnan(value)]
-    if reduction != "none":
-        shape = ()
-        whole = mp.fsum(value for value, _ in given) if given else mp.nan
-        # Sums in any order, and the division.
-        bound = mp.fsum(bound + (len(values) + 2) * abs(value) for value, bound in given)
-        parts = 1 if reduction == "sum" else max(len(given), 1)
-        given = [(whole / parts, bound / parts)]
+    if not given:
+        return _answer((), [(mp.nan, mp.mpf(0))])
+    whole = mp.fsum(value for value, _ in given)
+    # Sums in any order, and the division.
+    bound = mp.fsum(bound + (len(found) + 2) * abs(value) for value, bound in given)
+    parts = 1 if reduction == "sum" else len(given)
+    return _answer((), [(whole / parts, bound / parts)])
+
+
+def _answer(shape: tuple[int, ...], given: list[tuple[Any, Any]]) -> Answer:
     return Answer(shape, [Number(v, mp.mpf(e)) if mp.isfinite(v) else Number(v) for v, e in given], None, False)
+
+
+def _spoken_for(one: Found, undefined: float, pred_empty: float | None, target_empty: float | None) -> tuple[Any, Any]:
+    """(value, bound), with what was said of a mask that is empty beside one that is not, or else of 0/0."""
+    instead: float | None = None
+    if one.pred == 0 and one.target > 0:
+        instead = pred_empty
+    elif one.target == 0 and one.pred > 0:
+        instead = target_empty
+    if instead is None and mp.isnan(one.value):
+        instead = undefined
+    return (one.value, one.bound) if instead is None else (mp.mpf(instead), mp.mpf(0))
+
+
+def _by_support(classes: list[tuple[Any, Any, Any]], grain: int, undefined: float) -> tuple[Any, Any]:
+    """The mean of (value, bound, support) over the classes that the target has."""
+    there = [(value, bound, _real(Fraction(size))) for value, bound, size in classes if size > 0]
+    if not there:
+        return mp.mpf(undefined), mp.mpf(0)
+    whole = mp.fsum(size for _, _, size in there)
+    value = mp.fsum(value * size for value, _, size in there) / whole
+    # Both sizes of a share, the product and the sum.
+    steps = 2 * grain + len(there) + 4
+    return value, mp.fsum((bound + steps * abs(value)) * size for value, bound, size in there) / whole

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..numbers import mp
-from .counts import MASKS, decisions, reduced
+from .counts import Found, class_place, decisions, reduced, sorted_out
 from .regions import Answer
 
 __all__ = ["METRICS", "Scene", "surface_metric"]
@@ -360,10 +360,9 @@ METRICS: dict[str, Callable[..., tuple[Any, Any]]] = {
 }
 
 
-def surface_metric(
-    name: str, pred: Any, target: Any, *, reduction: str = "none", undefined: float = math.nan, **keywords: Any
-) -> Answer:
+def surface_metric(name: str, pred: Any, target: Any, **keywords: Any) -> Answer:
     """The true value of a surface metric."""
-    own = {key: value for key, value in keywords.items() if key not in MASKS}
-    shape, scenes = _scenes(pred, target, {key: value for key, value in keywords.items() if key in MASKS})
-    return reduced(shape, [METRICS[name](scene, **own) for scene in scenes], reduction, undefined)
+    masks, own, finishing = sorted_out(keywords)
+    shape, scenes = _scenes(pred, target, masks)
+    found = [Found(*METRICS[name](scene, **own), len(scene.pred), len(scene.target)) for scene in scenes]
+    return reduced(shape, found, class_place(pred, target, **masks), 0, **finishing)

@@ -27,7 +27,7 @@ _DEFAULTS: dict[str, Any] = {
 }  # fmt: skip
 _METRIC_DEFAULTS: dict[str, Any] = {
     "class_axis": None, "num_classes": None, "axis": None, "weight": None, "ignore_index": None, "threshold": 0.5,
-    "reduction": "none", "undefined": math.nan,
+    "reduction": "none", "undefined": math.nan, "pred_empty": None, "target_empty": None,
 }  # fmt: skip
 
 
