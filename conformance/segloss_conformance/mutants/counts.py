@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+import segloss_ref as ref
 
 from ..case import Case
 from .kit import MUTANTS, Mutant, mutant, parameter, score
@@ -83,3 +86,73 @@ def accuracy_wraps(case: Case) -> Any:
 @mutant("dice_score", "nan is skipped by a plain mean")
 def dice_score_nanmean(case: Case) -> Any:
     return score(case, reduction="nanmean" if case.keywords["reduction"] == "mean" else case.keywords["reduction"])
+
+
+# What is said of empty masks, and the mean by support. ----------------------------------------------------------------
+
+_MASKS = ("threshold", "axis", "class_axis", "num_classes", "weight", "ignore_index")
+
+
+def _record(case: Case) -> ref.Confusion:
+    return ref.confusion(
+        case.pred, case.target, **{name: case.keywords[name] for name in _MASKS if name in case.keywords}
+    )
+
+
+def _weighted(of: str, name: str, why: str, weigh: Callable[[Any], Any], pooled: bool = False) -> None:
+    """The weighted mean with other weights, which `weigh` makes of the record; over everything at once where `pooled`."""
+
+    def wrong(case: Case) -> Any:
+        record = _record(case)
+        if case.keywords.get("reduction") != "weighted" or record.class_axis is None:
+            return score(case)
+        values, weights = score(case, reduction="none"), weigh(record)
+        place = None if pooled else record.class_axis
+        whole = weights.sum(place)
+        means = (values * weights).sum(place) / np.where(whole > 0, whole, 1)
+        return np.where(whole > 0, means, case.keywords.get("undefined", np.nan)).mean()
+
+    MUTANTS.append(Mutant(name, of, why, wrong))
+
+
+_weighted("dice_score", "dice_score_by_prediction", "classes are weighted by the prediction", lambda r: r.tp + r.fp)
+_weighted(
+    "jaccard_index", "jaccard_index_of_absent", "a class without support enters with weight 0, and nan times 0 is nan",
+    lambda r: r.tp + r.fn,
+)  # fmt: skip
+_weighted(
+    "precision",
+    "precision_of_absent",
+    "a class without support counts as one pixel",
+    lambda r: np.maximum(r.tp + r.fn, 1),
+)
+_weighted(
+    "sensitivity", "sensitivity_pooled", "regions are weighted by their support too", lambda r: r.tp + r.fn, pooled=True
+)
+
+
+@mutant("f_score", "pred_empty and target_empty change places")
+def f_score_empties_swapped(case: Case) -> Any:
+    return score(case, pred_empty=case.keywords.get("target_empty"), target_empty=case.keywords.get("pred_empty"))
+
+
+@mutant("dice_score", "pred_empty holds where both masks are empty too")
+def dice_score_pred_empty_of_both(case: Case) -> Any:
+    said = case.keywords.get("pred_empty")
+    return score(case) if said is None else score(case, undefined=said)
+
+
+@mutant("jaccard_index", "target_empty holds where both masks are empty too")
+def jaccard_index_target_empty_of_both(case: Case) -> Any:
+    said = case.keywords.get("target_empty")
+    return score(case) if said is None else score(case, undefined=said)
+
+
+@mutant("sensitivity", "undefined goes before target_empty where the formula is 0/0")
+def sensitivity_undefined_first(case: Case) -> Any:
+    return score(case, target_empty=None)
+
+
+@mutant("accuracy", "pred_empty is heeded only where the formula is 0/0")
+def accuracy_pred_empty_ignored(case: Case) -> Any:
+    return score(case, pred_empty=None)

@@ -239,6 +239,34 @@ _unweighted("average_unweighted", "average_surface_distance")
 _unweighted("surface_dice_unweighted", "surface_dice")
 
 
+# Empty masks, and the mean by support. --------------------------------------------------------------------------------
+
+
+def _empties_swapped(case: Case) -> Any:
+    return score(case, pred_empty=case.keywords.get("target_empty"), target_empty=case.keywords.get("pred_empty"))
+
+
+for _name in (*_MEASURED, "boundary_iou", "centerline_dice"):
+    _label = f"{_name}_empties_swapped"
+    MUTANTS.append(Mutant(_label, _name, "pred_empty and target_empty change places", _empties_swapped))
+
+
+@mutant("hausdorff_distance", "pred_empty holds where both masks are empty too")
+def hausdorff_pred_empty_of_both(case: Case) -> Any:
+    said = case.keywords.get("pred_empty")
+    return score(case) if said is None else score(case, undefined=said)
+
+
+@mutant("surface_dice", "pred_empty and target_empty are not looked at")
+def surface_dice_empties_ignored(case: Case) -> Any:
+    return score(case, pred_empty=None, target_empty=None)
+
+
+@mutant("surface_dice", "classes are weighted alike")
+def surface_dice_unweighted_mean(case: Case) -> Any:
+    return score(case, reduction="nanmean") if case.keywords.get("reduction") == "weighted" else score(case)
+
+
 # Bands and centre lines. ----------------------------------------------------------------------------------------------
 
 
@@ -257,7 +285,10 @@ def boundary_iou_squares(case: Case) -> Any:
 def _bands(case: Case, band: Callable[[Any, int], Any]) -> Any:
     if not _plain(case) or _option(case, "definition") != "erosion":
         return score(case)
-    a, b = (band(mask > 0.5, case.keywords["width"]) for mask in (case.pred, case.target))
+    masks = case.pred > 0.5, case.target > 0.5
+    if not all(mask.any() for mask in masks):
+        return score(case)
+    a, b = (band(mask, case.keywords["width"]) for mask in masks)
     union = (a | b).sum()
     return (a & b).sum() / union if union else score(case)
 
