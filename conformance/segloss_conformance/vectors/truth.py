@@ -22,8 +22,9 @@ _COMMON = {"from_logits", "class_axis", "axis", "ignore_index", "num_classes"}
 def _is_one_region(case: Case) -> bool:
     """Nothing but the arrays and the loss's or metric's own parameters matters."""
     given = {name: value for name, value in case.keywords.items() if value is not None and value is not False}
-    plain = given.get("reduction", "mean") == "mean" or not case.is_loss
-    own = {"weight", "class_weight"} & set(given)
+    reduction = given.get("reduction", "mean")
+    plain = reduction == "mean" if case.is_loss else reduction != "weighted"
+    own = {"weight", "class_weight", "pred_empty", "target_empty"} & set(given)
     return plain and not own and not (_COMMON - {"from_logits"}) & set(given)
 
 
