@@ -31,7 +31,8 @@ _KEYWORDS = {
     Pixel weights >= 0 that broadcast to the pixels (`pred` without `class_axis`); 0 leaves a pixel out of everything.
 """,
     "class_weight": """class_weight : one number >= 0 a class, or None, default None
-    Multiplies each class's contribution; nothing is renormalised.
+    Multiplies each class's contribution; nothing is renormalised. With (0, 1, 1) a mean over three classes still divides
+    by 3, and one over pixels by all of them: a class left out counts as a loss of 0.
 """,
     "ignore_index": """ignore_index : int or None, default None
     The label in an integer `target` of pixels to leave out, the same as a weight of 0.

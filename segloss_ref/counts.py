@@ -290,7 +290,8 @@ _matthews_correlation = _Count(
 def matthews_correlation(pred: Any, target: Any = None, **counting: Unpack[Counting]) -> Any:
     """Matthews correlation: (TP TN - FP FN)/sqrt((TP + FP)(TP + FN)(TN + FP)(TN + FN)).
 
-    Undefined where one mask is empty or full."""
+    Undefined where one mask is empty or full. With `class_axis` it is that of each class against the rest, not the
+    correlation of several classes at once that other packages have under this name."""
     return _matthews_correlation(pred, target, counting)
 
 
@@ -306,7 +307,9 @@ _cohen_kappa = _Count("cohen_kappa", "Cohen: A coefficient of agreement for nomi
 def cohen_kappa(pred: Any, target: Any = None, **counting: Unpack[Counting]) -> Any:
     """Cohen's kappa: 2 (TP TN - FP FN)/((TP + FP)(FP + TN) + (TP + FN)(FN + TN)).
 
-    That is (observed agreement - chance agreement)/(1 - chance agreement) of two raters and two labels."""
+    That is (observed agreement - chance agreement)/(1 - chance agreement) of two raters and two labels. With `class_axis` it
+    is that of each class against the rest, not the kappa of several labels at once that other packages have under this
+    name."""
     return _cohen_kappa(pred, target, counting)
 
 

@@ -142,6 +142,9 @@ def dice_loss(
 
     1 - (2 sum(py) + s_n)/(sum p + sum y + s_d) of each region (and class).
 
+    With soft targets this is not least at p = y: for y = 0.5 it is 0.5 at p = 0.5 and 1/3 at p = 1. `squared` with s_n = s_d
+    is. See "Soft targets" in ``docs/errata.md``.
+
     Source: Milletari, Navab, Ahmadi 2016 (squared); Sudre et al. 2017 (plain).
 
     Parameters
@@ -159,6 +162,9 @@ def dice_loss(
     0.2
     >>> float(dice_loss(np.zeros(3), np.zeros(3)))  # both empty
     0.0
+    >>> half = np.array([0.5])
+    >>> [round(float(dice_loss(p, half, smooth=0)), 6) for p in (half, np.ones(1))]  # a soft target
+    [0.5, 0.333333]
     """
     return _dice(pred, target, common, smooth=smooth, squared=squared)
 
@@ -174,7 +180,9 @@ def log_cosh_dice_loss(
 ) -> A:
     """log cosh of the Dice loss.
 
-    log(cosh(dice_loss)) of each region (and class); the derivative is tanh(dice_loss) times that of the Dice loss.
+    log(cosh(dice_loss)) of each region (and class); the derivative is tanh(dice_loss) times that of the Dice loss. With soft
+    targets it is least where the Dice loss is, which is not p = y unless `squared`: for y = 0.5 it is 0.120115 at p = 0.5
+    and 0.054556 at p = 1.
 
     Source: Jadon 2020. The survey prints the derivative of cosh with a plus sign; see ``docs/errata.md``.
 
@@ -207,7 +215,8 @@ def tversky_loss(
 ) -> A:
     """Overlap in which false positives and false negatives weigh differently.
 
-    1 - (TP + s_n)/(TP + fp_weight FP + fn_weight FN + s_d) with TP = sum py, FP = sum p(1-y), FN = sum qy.
+    1 - (TP + s_n)/(TP + fp_weight FP + fn_weight FN + s_d) with TP = sum py, FP = sum p(1-y), FN = sum qy. With soft targets
+    it is not least at p = y: for y = 0.5 it is 0.5 at p = 0.5 and 1/3 at p = 1.
 
     Source: Salehi, Erdogmus, Gholipour 2017 (original not read), who write alpha for `fp_weight` and beta for
     `fn_weight`; others have it the other way round, so these are named for what they do.
@@ -243,7 +252,8 @@ def focal_tversky_loss(
     """A power of the Tversky loss.
 
     tversky_loss^gamma of each region (and class), before any reduction. Where the loss is 0 and gamma < 1 the slope is
-    infinite, and taken as 0.
+    infinite, and taken as 0. With soft targets it is not least at p = y: for y = 0.5 it is 0.594604 at p = 0.5 and 0.332953
+    at p = 1.
 
     Source: Abraham, Khan 2019 (original not read), whose gamma is the reciprocal of this one: their 4/3 is 0.75 here.
 
@@ -280,6 +290,9 @@ def jaccard_loss(
 
     1 - (I + s_n)/(sum p + sum y - I + s_d), I = sum py, of each region (and class).
 
+    With soft targets this is not least at p = y: for y = 0.5 it is 2/3 at p = 0.5 and 1/2 at p = 1. `squared` with s_n = s_d
+    is.
+
     Source: Rahman, Wang 2016 (original not read).
 
     Parameters
@@ -313,6 +326,9 @@ def sensitivity_specificity_loss(
     w sum(y q^k)/sum y + (1-w) sum((1-y) p^k)/sum(1-y); a side that the target does not have adds 0. The survey prints
     the weighted sum of sensitivity and specificity itself, which rises as the masks agree; this is its complement.
 
+    With soft targets this is not least at p = y: for y = (0.75, 0.25) it is 0.375 at p = y and 0.25 at p = (1, 0). With
+    `power` 2 it is where sum y to sum(1-y) is as w to 1 - w, and not elsewhere.
+
     Source: Brosch et al. 2015 (original not read), with squared errors (`power` 2, meant for hard targets).
 
     Parameters
@@ -345,7 +361,8 @@ def generalized_dice_loss(
     """Dice over all classes at once, small classes weighing more.
 
     1 - (2 sum_c w_c I_c + s_n)/(sum_c w_c (P_c + Y_c) + s_d) with I_c = sum p_c y_c, P_c = sum p_c, Y_c = sum y_c: one
-    value a region for all classes. `class_axis` is needed; there is no `class_weight`.
+    value a region for all classes. `class_axis` is needed; there is no `class_weight`. With soft targets it is not least at
+    p = y: see "Soft targets" in ``docs/errata.md``.
 
     Source: Sudre, Li, Vercauteren, Ourselin, Cardoso 2017 (original not read).
 
