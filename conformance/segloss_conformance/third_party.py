@@ -94,6 +94,17 @@ def _scored(case: Case) -> Case | None:
     return found if np.isfinite(float(found.answer.value[0].v)) and found.answer.shape == () else None
 
 
+def _by_support(case: Case) -> Case | None:
+    """Two label maps, whose classes are weighted by their support; without any, scikit-learn has numbers of its own."""
+    if "num_classes" not in case.keywords:
+        return None
+    weight = case.keywords.get("weight")
+    if weight is not None and not np.broadcast_to(weight, case.target.shape).any():
+        return None
+    said = {"reduction": "weighted", "undefined": 0.0}
+    return _kept(case, "class_axis", "num_classes", "weight", target=_without_ignored(case), **said)
+
+
 def _torch_binary(name: str, weight: bool = False) -> Callable[[Case], Any]:
     def call(case: Case) -> Any:
         import torch
@@ -162,6 +173,19 @@ def _sklearn_score(name: str) -> Callable[[Case], Any]:
         )
         masks = ((case.target > 0.5).astype(int).ravel(), (case.pred > 0.5).astype(int).ravel())
         return getattr(metrics, name)(*masks, **keywords)
+
+    return call
+
+
+def _sklearn_by_support(name: str) -> Callable[[Case], Any]:
+    def call(case: Case) -> Any:
+        from sklearn import metrics
+
+        weight = np.broadcast_to(case.keywords.get("weight", 1.0), case.target.shape)
+        return getattr(metrics, name)(
+            case.target.ravel(), case.pred.ravel(), labels=range(case.keywords["num_classes"]), average="weighted",
+            sample_weight=weight.ravel(), zero_division=0.0,
+        )  # fmt: skip
 
     return call
 
@@ -238,5 +262,15 @@ def third_parties() -> list[ThirdParty]:
     }.items():
         found.append(
             ThirdParty(f"sklearn {theirs}", _sklearn_score(theirs), _scored, name=ours, note="0/0 is 0 or 1 there")
+        )
+    for ours, theirs in {
+        "jaccard_index": "jaccard_score",
+        "dice_score": "f1_score",
+        "precision": "precision_score",
+        "sensitivity": "recall_score",
+    }.items():
+        label = f"sklearn {theirs}(average='weighted')"
+        found.append(
+            ThirdParty(label, _sklearn_by_support(theirs), _by_support, name=ours, note="some class must have support")
         )
     return found

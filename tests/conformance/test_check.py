@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from scipy.special import expit, log_expit, logsumexp, xlogy
 
 from segloss_conformance.binding import Binding, ConfigurationError, Expression, bind
@@ -168,8 +169,41 @@ def iou_in_float32(p: Any, t: Any) -> Any:
     return both / (either + np.float32(1e-7))
 
 
+def brats_dice(p: Any, t: Any) -> Any:
+    """BraTS counts a lesion that both find absent as 1, and one that is missed or invented as 0."""
+    return 1.0 if not p.any() and not t.any() else 2 * (p & t).sum() / (p.sum() + t.sum())
+
+
+def brats_hausdorff(p: Any, t: Any) -> float:
+    """BraTS gives the longest distance of its images where one of the masks is empty, and 0 where both are."""
+    if not p.any() or not t.any():
+        return 0.0 if p.any() == t.any() else 373.1287
+    cross = ndimage.generate_binary_structure(p.ndim, 1)
+    a, b = (np.argwhere(mask & ~ndimage.binary_erosion(mask, cross)) for mask in (p, t))
+    apart = np.sqrt(((a[:, None] - b[None]) ** 2).sum(-1))
+    return float(max(apart.min(0).max(), apart.min(1).max()))
+
+
+def precision_that_rewards_silence(p: Any, t: Any) -> Any:
+    return (p & t).sum() / p.sum() if p.any() else 1.0 if t.any() else 0.5
+
+
+def f1_by_support(p: Any, t: Any, num_classes: int) -> Any:
+    found = [c for c in range(num_classes) if (t == c).any()]
+    scores = [2 * ((p == c) & (t == c)).sum() / ((p == c).sum() + (t == c).sum()) for c in found]
+    return np.average(scores, weights=[(t == c).sum() for c in found])
+
+
 def accuracy_of_probabilities(p: Any, t: Any) -> Any:
     return ((p > 0.5) == (t > 0)).mean()
+
+
+F1: dict[str, Any] = {
+    "takes": "label",
+    "target": "index",
+    "layout": "NCHW",
+    "args": ["$pred", "$target", "$num_classes"],
+}
 
 
 def rights() -> list[tuple[str, Any, dict[str, Any]]]:
@@ -190,6 +224,12 @@ def rights() -> list[tuple[str, Any, dict[str, Any]]]:
         ("jaccard_index", mean_iou, {"takes": "label", "target": "index", "layout": "NCHW",
                                      "args": ["$pred", "$target", "$num_classes"]}),
         ("jaccard_index", iou_in_float32, {"convention": {"undefined": 0.0}}),
+        ("dice_score", brats_dice, {"dtypes": ["bool"], "convention": {"undefined": 1.0}}),
+        ("hausdorff_distance", brats_hausdorff, {"dtypes": ["bool"], "convention": {
+            "undefined": 0.0, "pred_empty": 373.1287, "target_empty": 373.1287}}),
+        ("precision", precision_that_rewards_silence, {"dtypes": ["bool"], "convention": {
+            "undefined": 0.5, "pred_empty": 1.0}}),
+        ("dice_score", f1_by_support, {**F1, "convention": {"reduction": "weighted"}}),
         ("accuracy", accuracy_of_probabilities, {"takes": "probability"}),
         ("jaccard_index", iou_of_classes, {"target": "onehot", "returns": "per-class", "dtypes": ["bool", "uint8"]}),
         ("jaccard_index", iou_of_probabilities, {"takes": "probability"}),
@@ -380,6 +420,32 @@ def test_wrong_functions_fail_in_their_group(group: str, spec: str, function: An
     report = check(bind(spec, function, framework="numpy", **how), "quick", seed=3)
     assert report.status == "fails"
     assert group in failing(report), told(report)
+
+
+@pytest.mark.parametrize(
+    ("spec", "function", "how"),
+    [
+        ("hausdorff_distance", brats_hausdorff, {"undefined": 0.0}),
+        ("hausdorff_distance", brats_hausdorff, {"undefined": 0.0, "pred_empty": 373.1287, "target_empty": 0.0}),
+        (
+            "hausdorff_distance",
+            brats_hausdorff,
+            {"undefined": 373.1287, "pred_empty": 373.1287, "target_empty": 373.1287},
+        ),
+        ("precision", precision_that_rewards_silence, {"undefined": 0.5}),
+        ("precision", precision_that_rewards_silence, {"undefined": 0.5, "target_empty": 1.0}),
+        ("precision", precision_that_rewards_silence, {"undefined": 0.5, "pred_empty": math.inf}),
+    ],
+)
+def test_another_convention_of_empty_masks_fails(spec: str, function: Any, how: dict[str, Any]) -> None:
+    report = check(bind(spec, function, dtypes=["bool"], convention=how), "quick")
+    assert report.status == "fails"
+    assert failing(report) <= {"special cases", "value"}
+
+
+def test_another_mean_over_the_classes_fails() -> None:
+    assert check(bind("dice_score", f1_by_support, **F1), "quick").status == "fails"
+    assert check(bind("dice_score", mean_iou, **F1, convention={"reduction": "weighted"}), "quick").status == "fails"
 
 
 def test_wrong_gradients_fail() -> None:

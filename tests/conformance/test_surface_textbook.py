@@ -111,6 +111,35 @@ def test_worked(name: str, pred: Any, target: Any, keywords: dict[str, Any], wan
     assert got == want or (mp.isnan(got) and mp.isnan(want)) or abs(got - want) < mp.mpf(10) ** -50
 
 
+@pytest.mark.parametrize("name", METRICS)
+def test_one_empty_mask(name: str) -> None:
+    own: dict[str, Any] = {NSD: {"tolerance": 1.0}, BIOU: {"width": 1}}.get(name, {})
+    said: dict[str, Any] = {"pred_empty": 3.0, "target_empty": 4.0, "undefined": 5.0}
+    for pred, target, want in ((NONE, DOT, 3), (DOT, NONE, 4), (NONE, NONE, 5), (BLOCK, ~DOT, None)):
+        (got,) = values(name, pred, target, **own, **said)
+        assert got == want if want is not None else got not in (3, 4, 5)
+    assert values(name, DOT, NONE, target_empty=INF, **own) == [INF]
+    # The only pixel is left out; the target has others.
+    assert values(name, DOT, BLOCK, weight=1.0 - DOT, **own, **said) == [3]
+
+
+def test_a_mask_without_a_surface_is_not_empty() -> None:
+    said: dict[str, Any] = {"border": "ignore", "pred_empty": 3.0, "target_empty": 4.0, "undefined": 5.0}
+    assert values(HD, FULL, DOT, **said) == [5]
+    assert values(HD, FULL, NONE, **said) == [4]
+    assert values(HD, NONE, FULL, **said) == [3]
+
+
+def test_weighted_by_support() -> None:
+    # One row: class 0 at 0 0 of the prediction and 0 0 1 of the target, class 1 at 1 0 and 0, class 2 nowhere.
+    p, t = np.array([[0, 0, 1, 1]]), np.array([[0, 0, 0, 1]])
+    maps: dict[str, Any] = {"class_axis": 0, "num_classes": 3, "reduction": "weighted"}
+    (got,) = values(ASD, p, t, **maps)
+    assert abs(got - mp.mpf(7) / 30) < mp.mpf(10) ** -50  # (3 * 1/5 + 1 * 1/3)/4
+    assert values(HD, p, t, undefined=INF, **maps) == [1]
+    assert values(HD, np.array([[0, 0, 1, 2]]), t, **maps) == [1]  # class 2, at infinity, has no support
+
+
 def test_every_surface_metric_has_examples() -> None:
     assert {one[0] for one in CASES} == set(METRICS)
 

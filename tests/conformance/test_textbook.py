@@ -879,6 +879,64 @@ def test_metric_reductions() -> None:
     agree(scores("dice_score", EMPTY, EMPTY, reduction="nanmean"), [NAN])
 
 
+# Counts (TP, FP, FN, TN) of two pixels: the prediction empty, the target empty, both empty.
+ONE_EMPTY = [(EMPTY, [1, 0]), ([1, 0], EMPTY), (EMPTY, EMPTY)]
+
+
+@pytest.mark.parametrize(
+    ("name", "wants"),
+    [
+        ("dice_score", (3, 4, 5)),
+        ("precision", (3, 4, 5)),  # 0/0 where the prediction is empty
+        ("sensitivity", (3, 4, 5)),  # 0/0 where the target is
+        ("accuracy", (3, 4, 1)),
+        ("specificity", (3, 4, 1)),
+    ],
+)
+def test_metrics_of_one_empty_mask(name: str, wants: tuple[int, ...]) -> None:
+    for (p, t), want in zip(ONE_EMPTY, wants, strict=True):
+        agree(scores(name, p, t, pred_empty=3.0, target_empty=4.0, undefined=5.0), [want])
+    agree(scores(name, EMPTY, [1, 0], pred_empty=INF, target_empty=4.0), [INF])
+    agree(scores(name, [1, 0], EMPTY, target_empty=NAN, undefined=5.0), [NAN])
+    agree(scores("accuracy", [1, 0], EMPTY, pred_empty=3.0), [frac(1, 2)])
+    agree(scores("precision", EMPTY, [1, 0], target_empty=4.0), [NAN])
+
+
+def test_empty_is_what_is_counted() -> None:
+    weight = np.array([0.0, 1.0])
+    agree(scores("dice_score", [1, 0], [1, 1], weight=weight, pred_empty=3.0), [3])
+    agree(scores("dice_score", [1, 0], [9, 1], ignore_index=9, pred_empty=3.0), [3])
+
+
+def test_metrics_weighted_by_support() -> None:
+    # Class 0: TP 2, FN 1. Class 1: TP 1, FP 1. Class 2 is nowhere. Supports 3, 1, 0.
+    p, t = np.array([0, 0, 1, 1]), np.array([0, 0, 0, 1])
+    maps: dict[str, Any] = {"class_axis": 0, "num_classes": 3}
+    for undefined in (NAN, 0.0, INF):
+        agree(scores("dice_score", p, t, reduction="weighted", undefined=undefined, **maps), [frac(23, 30)])
+        agree(scores("precision", p, t, reduction="weighted", undefined=undefined, **maps), [frac(7, 8)])
+    # A class that is predicted alone has no support either.
+    agree(scores("precision", np.array([0, 0, 1, 2]), t, reduction="weighted", **maps), [frac(3, 4)])
+    # Supports 6 and 2: class 0 TP 5, FN 1; class 1 TP 2, FP 1.
+    weight = np.array([2.0, 3.0, 1.0, 2.0])
+    want = (6 * frac(10, 11) + 2 * frac(4, 5)) / 8
+    agree(scores("dice_score", p, t, reduction="weighted", weight=weight, **maps), [want])
+    # A class with support and without a value: that of no predicted negative.
+    full = np.zeros(4, dtype=int)
+    agree(scores("specificity", full, full, reduction="weighted", **maps), [NAN])
+    # The mean over images, of which one is all left out; classes before the images and after them.
+    batch: dict[str, Any] = {"num_classes": 3, "weight": np.array([[1.0], [0.0]]), "reduction": "weighted"}
+    pair = np.stack([p, p]), np.stack([t, t])
+    for place, axis in ((0, 2), (1, 2), (2, 1)):
+        agree(scores("dice_score", *pair, class_axis=place, axis=axis, **batch), [NAN])
+        got = scores("dice_score", *pair, class_axis=place, axis=axis, undefined=0.5, **batch)
+        agree(got, [(frac(23, 30) + frac(1, 2)) / 2])
+    # Without classes a region is one.
+    rows = np.array([[1, 1], [1, 0]]), np.array([[1, 0], [0, 0]])
+    agree(scores("dice_score", *rows, axis=1, reduction="weighted"), [NAN])
+    agree(scores("dice_score", *rows, axis=1, reduction="weighted", undefined=0.0), [frac(1, 3)])
+
+
 def test_threshold_is_strict() -> None:
     assert textbook.counts(np.array([0.5, 0.75]), np.array([1, 1]))[1] == [(1, 0, 1, 0)]
     assert textbook.counts(np.array([0.5, 0.75]), np.array([1, 1]), threshold=0.75)[1] == [(0, 0, 2, 0)]
