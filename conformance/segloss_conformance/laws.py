@@ -281,23 +281,22 @@ def _one_class_more(case: Case) -> Case | None:
 
 
 def _right_pixels(case: Case) -> Case | None:
-    """Sensitivity weighted by support and the mean accuracy of the classes both tell the share of pixels that are right."""
+    """The mean accuracy of the classes from sensitivity weighted by support, which is the share of pixels that are right."""
     class_axis, _, ndim = axes_of(case)
-    if case.is_loss or class_axis is None or case.keywords.keys() & {"undefined", *EMPTY}:
+    if case.name != "accuracy" or case.keywords.get("reduction") != "mean" or class_axis is None:
+        return None
+    if case.keywords.keys() & {"undefined", *EMPTY}:
         return None
     if case.target.ndim == ndim or (case.pred.ndim == ndim and case.pred.dtype.kind != "f"):
         return None  # masks of classes may overlap
-    asked = case.name, case.keywords.get("reduction")
-    if asked == ("sensitivity", "weighted"):
-        return changed(case, "accuracy", reduction="mean")
-    return changed(case, "sensitivity", reduction="weighted") if asked == ("accuracy", "mean") else None
+    return changed(case, "sensitivity", reduction="weighted")
 
 
-def _share_of_right(case: Case, value: Any) -> Any:
-    """The one from the other: against the rest, a pixel with a wrong label is an error of two classes."""
+def _one_against_rest(case: Case, value: Any) -> Any:
+    """Against the rest, a pixel with a wrong label is an error of two classes."""
     class_axis, _, _ = axes_of(case)
     classes = case.keywords.get("num_classes") or max(case.pred.shape, case.target.shape, key=len)[class_axis or 0]
-    return 1 - classes * (1 - value) / 2 if case.name == "sensitivity" else 1 - 2 * (1 - value) / classes
+    return 1 - 2 * (1 - value) / classes
 
 
 LAWS += [
@@ -317,7 +316,7 @@ LAWS += [
     Law("the sum is the sum of the values", _unreduced, lambda case, value: np.sum(value)),
     Law("IoU is D/(2 - D)", _dice_of, lambda case, value: value / (2 - value)),
     Law("a class without support counts for nothing", _one_class_more),
-    Law("sensitivity weighted by support is the share of right pixels", _right_pixels, _share_of_right),
+    Law("sensitivity weighted by support is the share of right pixels", _right_pixels, _one_against_rest),
 ]
 
 
