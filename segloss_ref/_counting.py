@@ -160,7 +160,7 @@ class Reading:
     class_axis: int | None
 
     @property
-    def class_place(self) -> int | None:
+    def values_class_axis(self) -> int | None:
         """The axis of the regions' values that runs over the classes; None: there is none."""
         if self.class_axis is None or self.class_axis in self.axes:
             return None
@@ -270,7 +270,7 @@ def count_masks(
 
     p, t = reading.pred, reading.target
     return Confusion(
-        tp=count(p & t), fp=count(p & ~t), fn=count(~p & t), tn=count(~p & ~t), class_axis=reading.class_place
+        tp=count(p & t), fp=count(p & ~t), fn=count(~p & t), tn=count(~p & ~t), class_axis=reading.values_class_axis
     )
 
 

@@ -58,7 +58,7 @@ another device are copied there and the values back.""",
             for p, t, kept in host.regions()
         ]
         value, pred_size, target_size = (np.array(column).reshape(host.shape) for column in zip(*rows, strict=True))
-        found = Outcome(value, np.isnan(value), pred_size, target_size, host.reading.class_place)
+        found = Outcome(value, np.isnan(value), pred_size, target_size, host.reading.values_class_axis)
         return self.finish_on_host(pred, found, how)
 
     def check_masks(self, pred: Any, target: Any, own: Mapping[str, Any], masks: Mapping[str, Any]) -> None:

@@ -98,7 +98,7 @@ def _record_of(host: Host, surface: str, pairs: list[Pair]) -> SurfaceDistances:
         over_regions([pair.target.distances.size for pair in pairs]),
         over_regions([pair.pred_pixels for pair in pairs]),
         over_regions([pair.target_pixels for pair in pairs]),
-        reading.class_place,
+        reading.values_class_axis,
     )
 
 
@@ -227,7 +227,7 @@ class _SurfaceMetric(Metric):
             self.refuse(own["surface"], **formula)
             with library_of(self.name, pred).guard():
                 host, pairs = _measured(self.name, pred, target, own, keywords)
-            class_axis, shape, like = host.reading.class_place, host.shape, host.reading.pred
+            class_axis, shape, like = host.reading.values_class_axis, host.shape, host.reading.pred
         rows = [(self._value(pair, formula), pair.undefined, pair.pred_pixels, pair.target_pixels) for pair in pairs]
         value, undefined, *sizes = (np.array(column).reshape(shape) for column in zip(*rows, strict=True))
         return self.finish_on_host(like, Outcome(value, undefined, sizes[0], sizes[1], class_axis), how)
