@@ -109,7 +109,7 @@ def surface_cases(draw: Draw, record: MetricRecord) -> Case:
         kinds = st.sampled_from([bool, np.int64, np.float64])
         images = [draw(_pair(pixels)) for _ in range(1 if form == "masks" else 2)]
         pred, target = (np.stack(one) for one in zip(*images, strict=True))
-        blank = draw(st.sampled_from(["neither", "neither", "pred", "target", "both"]))
+        blank = draw(st.sampled_from([*["neither"] * 9, "pred", "target", "both"]))
         if blank in ("pred", "both"):
             pred[-1] = False
         if blank in ("target", "both"):

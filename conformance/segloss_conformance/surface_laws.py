@@ -95,14 +95,14 @@ def _flag(condition: Any, value: Any) -> Any:
 def _detour(case: Case) -> Case | None:
     """(pred, third) and (third, target) as a batch; the third mask is the prediction mirrored, and often itself."""
     ordinary = _option(case, "percentile") == 100 if case.name == "hausdorff_distance" else False
-    if (
-        not ordinary
-        or not _plain(case, _DISTANCES)
-        or _option(case, "combine") != "max"
-        or case.keywords.keys() & {"undefined", *EMPTY}
-        or by_support(case)
-    ):
+    if not ordinary or not _plain(case, _DISTANCES) or _option(case, "combine") != "max":
         return None
+    if (
+        not case.pred.any()
+        or not case.target.any()
+        or (_option(case, "border") == "ignore" and "undefined" in case.keywords)
+    ):
+        return None  # what is said of nothing is no distance
     third = np.flip(case.pred, -1).astype(float)
     kept: dict[str, Any] = {"reduction": "none", "axis": tuple(range(1, case.pred.ndim + 1))}
     pred, target = case.pred.astype(float), case.target.astype(float)
