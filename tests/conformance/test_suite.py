@@ -278,7 +278,7 @@ def test_laws_hold_move_their_cases_and_can_be_broken() -> None:
     spoken = dict.fromkeys((law.name for law in EVERY_LAW), 0)
     moved, caught = dict(spoken), dict(spoken)
     for record in RECORDS.values():
-        for case in draw(record, 120, seed=11):
+        for case in draw(record, 120, seed=13):
             for law in EVERY_LAW:
                 partner = law.partner(case)
                 if partner is None:
