@@ -19,6 +19,7 @@ target : array of pred's library, device and shape; bool, integer or real
 _KEYWORDS = {
     "from_logits": """from_logits : bool, default False
     `pred` holds logits: sigmoid, or softmax along `class_axis` when that is given, in log space and without clipping.
+    They are finite; with `class_axis`, -inf leaves a class out (p = 0) that the pixel's target does not have.
 """,
     "class_axis": """class_axis : int or None, default None
     The axis along which classes compete; None: every position is a yes/no question of its own. A target without that

@@ -335,6 +335,8 @@ class Call:
             y = xp.astype(target, dtype, copy=False)
         if not self.from_logits:
             look.unit("pred", pred)
+        elif class_axis is not None:
+            look.class_logits(pred, target, map_given)
         elif look.strict:
             look.finite("pred", pred)
         wide = xp.astype(pred, dtype, copy=False)  # nothing below writes into an array

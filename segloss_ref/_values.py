@@ -87,6 +87,32 @@ class Look:
         if values is not None and values.dtype.kind == "f":
             self._refuse_counted(name, values, np.isfinite(values), self.class_axis, "finite")
 
+    def class_logits(self, pred: Array, target: Array, is_map: bool) -> None:
+        """Logits of classes, of which -inf leaves a class out: p is exactly 0 there.
+
+        Every pixel needs a class that is left, and its target one that is: the cross-entropy of no other is finite.
+        """
+        values, axis = self.show(pred), self.class_axis
+        if values is None or axis is None or values.dtype.kind != "f":
+            return
+        lowest = values.min()
+        if self.strict and not (np.isfinite(lowest) and np.isfinite(values.max())):
+            good = (values < np.inf) & ~np.isnan(values)
+            self._refuse_counted("pred", values, good, axis, "finite, or -inf for a class that is left out")
+        if lowest != -np.inf:
+            return
+        without = values == -np.inf
+        self._refuse_counted("pred", lowest, ~without.all(axis=axis), None, "finite for at least one class of a pixel")
+        truth = self.show(target)
+        if truth is None:
+            return
+        if is_map:
+            places = np.expand_dims(np.clip(truth, 0, values.shape[axis] - 1).astype(np.intp), axis)
+            left = ~np.take_along_axis(without, places, axis).squeeze(axis)
+            self._refuse_counted("target", truth, left, None, "a class whose logit is not -inf")
+        else:
+            self._refuse_counted("target", truth, ~without | (truth == 0), axis, "0 for a class whose logit is -inf")
+
     def no_nan(self, name: str, array: Array) -> None:
         """No value may be nan."""
         values = self.show(array)

@@ -195,3 +195,54 @@ def test_smoothing_counts_in_the_unit_of_the_weights() -> None:
     p, y = np.asarray([0.5, 0.25]), np.asarray([1.0, 0.0])
     small = ref.dice_loss(p, y, weight=np.full(2, 2.0**-50), smooth=2.0**-50)
     assert float(small) == pytest.approx(1 - (2 * 0.5 + 1) / (0.75 + 1 + 1), rel=1e-15)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize(
+    "name", [name for name, one in sorted(registry.losses.items()) if one.categorical and not one.logits_only]
+)
+def test_a_logit_of_minus_infinity_leaves_a_class_out(library: str, name: str) -> None:
+    """The value is that of the other classes' softmax with p = 0 there, and the slope there is 0."""
+    record, place = registry.losses[name], LIBRARIES[library]
+    keywords: dict[str, Any] = {"class_axis": 1, **({"axis": (2, 3)} if record.spatial else {})}
+    others = np.where(LABELS == 2, 1, LABELS)
+    z = Z.astype(np.float64)
+    z[:, 2] = -np.inf
+    p = np.exp(z) / np.exp(z).sum(1, keepdims=True)
+    both = ref.value_and_grad(record.function)
+    value, gradient = both(place(z), place(others), from_logits=True, **keywords)
+    assert float(value) == pytest.approx(float(record.function(p, others, **keywords)), rel=1e-6)
+    assert not np.asarray(gradient)[:, 2].any()
+    if name != "structural_similarity_loss":  # a window of the ignored pixel reaches others
+        z[0, :, 0, 0] = -np.inf
+        ignored = np.asarray(others)
+        ignored[0, 0, 0] = 255
+        assert np.isfinite(
+            float(record.function(place(z), place(ignored), from_logits=True, ignore_index=255, **keywords))
+        )
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_what_minus_infinity_cannot_mean(library: str) -> None:
+    place, plain = LIBRARIES[library], {"from_logits": True, "class_axis": 1}
+    onehot = np.eye(3)[LABELS].transpose(0, 3, 1, 2)
+    without = Z.copy()
+    without[:, 2] = -np.inf
+    for target, message in (
+        (LABELS, "target must be a class whose logit is not -inf, got 2"),
+        (onehot, "target must be 0 for a class whose logit is -inf, got 1.0"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call("focal_loss", place, without, target, plain)
+    without[0, :, 0, 0] = -np.inf
+    with pytest.raises(ValueError, match="pred must be finite for at least one class of a pixel, got -inf"):
+        call("focal_loss", place, without, np.zeros_like(LABELS), plain)
+
+
+def test_infinite_logits_are_refused_on_numpy_and_show_elsewhere() -> None:
+    for value in (np.inf, np.nan):
+        for keywords, target in (({}, Y * 1.0), ({"class_axis": 1}, LABELS)):
+            with pytest.raises(ValueError, match=r"pred must be finite"):
+                call("focal_loss", np.asarray, spoilt(Z, value), target, {"from_logits": True, **keywords})
+            found = call("focal_loss", torch.from_numpy, spoilt(Z, value), target, {"from_logits": True, **keywords})
+            assert torch.isnan(found)
