@@ -10,17 +10,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, Protocol
 
 import array_api_compat
 import numpy as np
 
 from ._distance import squared_distance
 
-__all__ = ["Array", "Backend", "backend_of", "backends"]
+__all__ = ["Array", "Backend", "Pull", "backend_of", "backends"]
 
 Array = Any
 """An array of any library. The array standard has no type that type checkers could follow."""
+
+
+class Pull(Protocol):
+    """A vector-Jacobian product at one point: from a cotangent, of the shape and dtype of the value, to the gradient."""
+
+    def __call__(
+        self, cotangent: Array | None = None, *, retain_graph: bool = False, create_graph: bool = False
+    ) -> Array:
+        """The gradient of the value times `cotangent` (None: ones).
+
+        `retain_graph` says that another call follows, `create_graph` that the gradient is itself to be differentiable. Both
+        are torch's words, which a library without a graph that is freed does not look at.
+        """
+        ...
 
 
 class Backend:
@@ -147,10 +161,8 @@ class Backend:
         """This library's array as a NumPy array of the nearest dtype that NumPy has."""
         return np.asarray(array)
 
-    def autograd(
-        self, function: Callable[..., Array], pred: Array, cotangent: Array | None = None
-    ) -> tuple[Array, Array] | None:
-        """(value, gradient) of `function` at `pred` by the library's own autograd; None where it has none."""
+    def vjp(self, function: Callable[..., Array], pred: Array) -> tuple[Array, Pull] | None:
+        """`function` at `pred` and its vector-Jacobian product by the library's own autograd; None where it has none."""
         return None
 
 

@@ -14,7 +14,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from segloss_ref._backend import Array, Backend
+from segloss_ref._backend import Array, Backend, Pull
 
 __all__ = ["backend"]
 
@@ -80,11 +80,13 @@ class _Jax(Backend):
     def to_numpy(self, array: Array) -> Any:
         return np.asarray(array.astype(jnp.float32) if array.dtype == jnp.bfloat16 else array)
 
-    def autograd(
-        self, function: Callable[..., Array], pred: Array, cotangent: Array | None = None
-    ) -> tuple[Array, Array]:
-        value, pull = jax.vjp(function, pred)
-        return value, pull(jnp.ones_like(value) if cotangent is None else cotangent)[0]
+    def vjp(self, function: Callable[..., Array], pred: Array) -> tuple[Array, Pull]:
+        value, pullback = jax.vjp(function, pred)
+
+        def pull(cotangent: Array | None = None, *, retain_graph: bool = False, create_graph: bool = False) -> Array:
+            return pullback(jnp.ones_like(value) if cotangent is None else cotangent)[0]
+
+        return value, pull
 
 
 backend = _Jax()

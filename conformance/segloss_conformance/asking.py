@@ -10,10 +10,10 @@ import numpy as np
 from .binding import Binding
 from .callers import Called, Caller, CallProblem, Unsupported
 from .forms import BoundCase
-from .grading import exponents, graded
+from .grading import exponents, graded, holds_cotangent
 from .verdicts import Finding, Verdict
 
-__all__ = ["Asked", "group_of", "number_text"]
+__all__ = ["Asked", "cotangent_text", "group_of", "number_text", "sentence"]
 
 _SPECIAL = {
     "saturated", "empty-target", "full-target", "absent-class", "empty-prediction", "ignored", "zero-weight",
@@ -44,9 +44,14 @@ class Asked:
         self.bits: float | None = None
         self.declined: str | None = None
 
-    def value(self, case: BoundCase, style: str = "plain", gradient: bool = False) -> Called:
+    @property
+    def by_autograd(self) -> bool:
+        """Gradients come from the framework, which takes a cotangent."""
+        return self.gradients and not callable(self.binding.grad) and self.binding.framework != "process"
+
+    def value(self, case: BoundCase, style: str = "plain", gradient: bool = False, cotangent: Any = None) -> Called:
         """The answer, with a score turned into the loss that it is one less of, or the other way round."""
-        called = self.call(case, self.dtype, gradient=gradient and self.gradients, style=style)
+        called = self.call(case, self.dtype, gradient=gradient and self.gradients, style=style, cotangent=cotangent)
         if self.binding.returns == ("score" if self.binding.is_loss else "loss"):
             called.value = 1 - called.value
             called.gradient = None if called.gradient is None else -called.gradient
@@ -66,7 +71,7 @@ class Asked:
         if case.answer.jump:
             return None  # a roundoff decides on which side of a threshold a pixel lies
         try:
-            called = self.value(case, gradient=True)
+            called = self.value(case, gradient=True, cotangent=self._cotangent(case))
         except Unsupported as why:
             self.declined = str(why)
             return None
@@ -89,8 +94,16 @@ class Asked:
         verdicts[group].passed(grade, share)
         return self._judge_gradient(case, called, verdicts)
 
+    def _cotangent(self, case: BoundCase) -> Any:
+        """What to ask the case's gradient at; None for 1, also where the function's own dtype may not hold the rest."""
+        if not self.by_autograd or (case.cotangent == 1).all() or not holds_cotangent(case, self.dtype):
+            return None
+        return case.cotangent
+
     def _judge_gradient(self, case: BoundCase, called: Called, verdicts: dict[str, Verdict]) -> Finding | None:
-        truth = case.answer.gradient
+        truth, factor = case.answer.gradient, 1.0
+        if called.cotangent is not None:
+            truth, factor = case.pulled, float(np.abs(called.cotangent).max(initial=0))
         if called.gradient is None or truth is None or case.answer.kink:
             return None
         if not getattr(self.binding.record, "smooth", True) and "certain" in case.tags:
@@ -103,9 +116,10 @@ class Asked:
         slope = "infinite-slope" in self.binding.domain
         if exponents(case) and not slope and not np.isfinite(called.gradient).all():
             return None  # 0 times infinity at a perfect prediction, which the contract sets to 0
-        grade, place, share = graded(case, self.dtype, called.gradient.ravel(), truth, True)
+        grade, place, share = graded(case, self.dtype, called.gradient.ravel(), truth, True, factor)
         if not grade:
-            return Finding("gradient", sentence("the gradient", called.gradient, truth, place, case.pred.shape), case)
+            what = "the gradient" + cotangent_text(called.cotangent)
+            return Finding("gradient", sentence(what, called.gradient, truth, place, case.pred.shape), case)
         verdicts["gradient"].passed(grade, share)
         return None
 
@@ -139,7 +153,13 @@ def number_text(value: float) -> str:
     return repr(float(value)) if math.isfinite(value) else str(float(value))
 
 
+def cotangent_text(cotangent: Any) -> str:
+    """Words for what a gradient was asked at, where that is not 1."""
+    return "" if cotangent is None else f" under the cotangent {np.asarray(cotangent).tolist()!r}"
+
+
 def sentence(what: str, got: Any, wants: list[tuple[Any, Any]], place: int, shape: tuple[int, ...]) -> str:
+    """What is wanted and got at a place."""
     where = f" at [{', '.join(str(int(i)) for i in np.unravel_index(place, shape))}]" if shape else ""
     start = f"{what}{where}: " if what or where else ""
     return f"{start.lstrip()}want {number_text(float(wants[place][0]))}, got {number_text(float(got.ravel()[place]))}"

@@ -41,13 +41,20 @@ class Called:
     dtype: str
     inputs: tuple[Any, Any] | None = None
     """(pred, target) after the call; None where the implementation cannot have touched them."""
+    cotangent: Any = None
+    """What the gradient was asked at; None for 1."""
 
 
 class Caller(Protocol):
     """Calls the implementation on one device, in one mode."""
 
-    def __call__(self, case: BoundCase, dtype: str, *, gradient: bool = False, style: str = "plain") -> Called:
-        """The implementation's answer; `style` is ``"plain"``, ``"read-only"`` or ``"strided"`` arrays."""
+    def __call__(
+        self, case: BoundCase, dtype: str, *, gradient: bool = False, style: str = "plain", cotangent: Any = None
+    ) -> Called:
+        """The implementation's answer; `style` is ``"plain"``, ``"read-only"`` or ``"strided"`` arrays.
+
+        A gradient by autograd is asked at `cotangent`, which must be exact in the dtype of the value (None: 1).
+        """
         ...
 
     def close(self) -> None:
@@ -80,7 +87,7 @@ class _Framework(Protocol):
     def from_numpy(self, array: Any, dtype: str, device: str) -> Any: ...
     def to_numpy(self, array: Any) -> Any: ...
     def devices(self) -> tuple[str, ...]: ...
-    def autograd(self, function: Callable[..., Any], pred: Any) -> tuple[Any, Any] | None: ...
+    def vjp(self, function: Callable[..., Any], pred: Any) -> tuple[Any, Callable[..., Any]] | None: ...
 
 
 class _TensorFlow:
@@ -101,13 +108,17 @@ class _TensorFlow:
 
         return ("cpu", "gpu") if tf.config.list_physical_devices("GPU") else ("cpu",)
 
-    def autograd(self, function: Callable[..., Any], pred: Any) -> tuple[Any, Any] | None:
+    def vjp(self, function: Callable[..., Any], pred: Any) -> tuple[Any, Callable[..., Any]] | None:
         import tensorflow as tf  # pyright: ignore[reportMissingImports]
 
         with tf.GradientTape() as tape:
             tape.watch(pred)
             value = function(pred)
-        return value, tape.gradient(value, pred)
+
+        def pull(cotangent: Any = None) -> Any:
+            return tape.gradient(value, pred, output_gradients=cotangent)
+
+        return value, pull
 
 
 def _framework(name: str) -> _Framework:
@@ -141,6 +152,11 @@ def _compiled(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 def _line(problem: BaseException) -> str:
     text = " ".join(str(problem).split())
     return f"{type(problem).__name__}: {text}" if len(text) < 200 else f"{type(problem).__name__}: {text[:200]}..."
+
+
+def _dtype_name(value: Any) -> str:
+    dtype = getattr(value, "dtype", type(value).__name__)
+    return str(getattr(dtype, "name", dtype)).rpartition(".")[2]
 
 
 class PythonCaller:
@@ -185,7 +201,9 @@ class PythonCaller:
             made = made.transpose(0, -1).contiguous().transpose(0, -1)
         return made
 
-    def __call__(self, case: BoundCase, dtype: str, *, gradient: bool = False, style: str = "plain") -> Called:
+    def __call__(
+        self, case: BoundCase, dtype: str, *, gradient: bool = False, style: str = "plain", cotangent: Any = None
+    ) -> Called:
         """See `Caller`."""
         binding, home = self.binding, self._home
         pred = self._array(case.passed, dtype if binding.takes != "label" else "int64", style)
@@ -204,7 +222,7 @@ class PythonCaller:
             with limited(binding.timeout * (20 if self.mode == "compile" else 1)), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 with np.errstate(all="ignore"), contextlib.redirect_stdout(heard):
-                    value, slope = self._evaluate(pred, values, gradient)
+                    value, slope, asked_at = self._evaluate(pred, values, gradient, cotangent)
         except CallProblem:
             raise
         except (Exception, SystemExit) as problem:  # whatever it raises is its failure
@@ -212,8 +230,8 @@ class PythonCaller:
         if heard.getvalue():
             raise CallProblem(f"prints {heard.getvalue().strip()[:60]!r}; standard output is not a function's")
         numbers = self._numbers(value)
-        name = str(getattr(value, "dtype", type(value).__name__)).rpartition(".")[2]
-        return Called(numbers, None if slope is None else home(slope), name, (home(pred), home(target)))
+        inputs = home(pred), home(target)
+        return Called(numbers, None if slope is None else home(slope), _dtype_name(value), inputs, asked_at)
 
     def _home(self, array: Any) -> Any:
         return np.asarray(self.framework.to_numpy(array))
@@ -233,7 +251,10 @@ class PythonCaller:
             raise CallProblem(f"returns {type(value).__name__} of dtype {numbers.dtype}, not numbers")
         return numbers.astype(np.float64)
 
-    def _evaluate(self, pred: Any, values: dict[str, Any], gradient: bool) -> tuple[Any, Any]:
+    def _evaluate(
+        self, pred: Any, values: dict[str, Any], gradient: bool, cotangent: Any
+    ) -> tuple[Any, Any, Any | None]:
+        """(value, gradient or None, the cotangent that it was asked at or None for 1)."""
         binding = self.binding
         function = self._function(values)
 
@@ -243,15 +264,20 @@ class PythonCaller:
             return function(*args, **{k: Expression(v).value(named) for k, v in binding.keywords.items()})
 
         if not gradient or binding.grad == "none":
-            return call(pred), None
+            return call(pred), None, None
         if callable(binding.grad):
-            return call(pred), call(pred, binding.grad)
-        found = self.framework.autograd(call, pred)
+            return call(pred), call(pred, binding.grad), None
+        found = self.framework.vjp(call, pred)
         if found is None:
-            return call(pred), None
-        if found[1] is None:
+            return call(pred), None, None
+        value, pull = found
+        if cotangent is not None and tuple(getattr(value, "shape", ())) != cotangent.shape:
+            cotangent = None  # a value of the wrong shape is told as such
+        given = () if cotangent is None else (self.framework.from_numpy(cotangent, _dtype_name(value), self.device),)
+        slope = pull(*given)
+        if slope is None:
             raise RuntimeError("no gradient flows from the value back to pred")
-        return found
+        return value, slope, cotangent
 
 
 def caller(binding: Binding, device: str, mode: str) -> Caller:

@@ -21,7 +21,7 @@ from .callers import Caller, CallProblem, caller
 from .case import Case
 from .fixed_cases import closed_cases, edge_cases, plain_cases
 from .forms import BoundCase, fit, replaced
-from .groups import ask_dtype, ask_errors, ask_laws, ask_modes, ask_purity
+from .groups import ask_dtype, ask_errors, ask_laws, ask_modes, ask_purity, ask_scaling
 from .identify import hint
 from .ledger import Deviation
 from .run import ALL_HEALTH_CHECKS, draw
@@ -216,7 +216,8 @@ class _Search:
                 self._keep(asked, ask_laws(asked, case, verdicts["law"]), verdicts)
             if self.clock() > self.deadline:
                 break
-        for finding in (ask_dtype(asked, verdicts["dtype"]), ask_purity(asked, verdicts["purity"]),
+        for finding in (ask_dtype(asked, verdicts["dtype"]), ask_scaling(asked, verdicts["gradient"]),
+                        ask_purity(asked, verdicts["purity"]),
                         *ask_errors(asked, verdicts["errors"])):  # fmt: skip
             self._keep(asked, finding, verdicts)
         if "compile" in self.binding.modes:

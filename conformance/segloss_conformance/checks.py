@@ -26,6 +26,8 @@ class Failure:
 
     check: str
     message: str
+    cotangent: Any = None
+    """What the gradient was asked at, where that is what failed."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,12 @@ class Outcome:
     gradient_excess: float = 0.0
 
 
-def _worst(got: Any, wants: list[tuple[Any, float]], dtype: str, gradient: bool) -> tuple[float, int]:
+def _worst(
+    got: Any, wants: list[tuple[Any, Any]], dtype: str, gradient: bool, factor: float = 1.0
+) -> tuple[float, int]:
     worst, where = 0.0, 0
     for index, (number, (want, bound)) in enumerate(zip(got, wants, strict=True)):
-        share = excess(float(number), want, bound, dtype, gradient=gradient)
+        share = excess(float(number), want, bound, dtype, gradient=gradient, factor=factor)
         if share > worst:
             worst, where = share, index
     return worst, where
@@ -50,6 +54,13 @@ def _sentence(what: str, got: Any, wants: list[tuple[Any, float]], where: int, s
     place = f"[{', '.join(str(int(i)) for i in np.unravel_index(where, shape))}]" if shape else ""
     times = "" if share == float("inf") else f", {share:.3g} times what is allowed"
     return f"{what}{place}: got {float(got[where])!r}, want {float(wants[where][0])!r}{times}"
+
+
+def _asked_at(cotangent: Any) -> str:
+    """Words for a gradient's message."""
+    if cotangent is None or (cotangent == 1).all():
+        return ""
+    return f" under the cotangent {cotangent.tolist()!r}" if cotangent.size < 5 else " under random cotangents"
 
 
 def examine(implementation: Implementation, case: Case) -> Outcome:
@@ -71,28 +82,34 @@ def examine(implementation: Implementation, case: Case) -> Outcome:
     if share > 1:
         return Outcome(Failure("value", _sentence("value", got, wants, where, share, answer.shape)), share)
     worst = 0.0
-    if answer.gradient is not None and not answer.kink:
+    truth = answer.gradient if result.cotangent is None else case.pulled
+    factor = 1.0 if result.cotangent is None else float(np.abs(result.cotangent).max(initial=0))
+
+    def wrong(message: str, share_there: float) -> Outcome:
+        return Outcome(Failure("gradient", message, result.cotangent), share, share_there)
+
+    if truth is not None and not answer.kink:
         # Where the value is infinite or a derivative is 0 times infinity, the contract does not say what it is.
         finite = all(np.isfinite(float(want)) for want, _ in wants)
         known = [
             (want, bound) if np.isfinite(float(want)) and (finite or np.isfinite(float(bound))) else None
-            for want, bound in answer.gradient
+            for want, bound in truth
         ]
         for name, gradient in result.gradients.items():
             flat = np.asarray(gradient, dtype=np.float64).ravel()
             keep = [i for i, pair in enumerate(known) if pair is not None]
-            pairs = [answer.gradient[i] for i in keep]
+            pairs = [truth[i] for i in keep]
             chosen = flat[keep]
-            worst_here, where = _worst(chosen, pairs, dtype, True)
+            worst_here, where = _worst(chosen, pairs, dtype, True, factor)
             worst = max(worst, worst_here)
             if worst_here > 1:
                 place = keep[where]
-                message = _sentence(f"gradient ({name})", flat, answer.gradient, place, worst_here, case.pred.shape)
-                return Outcome(Failure("gradient", message), share, worst_here)
+                what = f"gradient ({name}{_asked_at(result.cotangent)})"
+                return wrong(_sentence(what, flat, truth, place, worst_here, case.pred.shape), worst_here)
     if answer.gradient is not None and np.isfinite(case.pred).all() and case.keywords.get("from_logits"):
         for name, gradient in result.gradients.items():
             if np.isnan(np.asarray(gradient, dtype=np.float64)).any():
-                return Outcome(Failure("gradient", f"gradient ({name}) is nan for finite logits"), share, 9e99)
+                return wrong(f"gradient ({name}{_asked_at(result.cotangent)}) is nan for finite logits", 9e99)
     if isinstance(implementation, Library) and dtype == "float64" and implementation.stride == 1:
         for law in (*LAWS, *BOUNDARY_LAWS, *SURFACE_LAWS):
             complaint = broken(law, case, implementation.value, dtype)

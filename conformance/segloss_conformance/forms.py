@@ -64,6 +64,11 @@ class BoundCase(Case):
             gradient = [(value / size, (bound + abs(value)) / size) for value, bound in gradient]
         return Answer(shape, values, gradient, whole.kink, whole.jump)
 
+    @cached_property
+    def cotangent(self) -> Any:
+        """What the gradient is asked at, in numbers that any dtype holds which has their range."""
+        return rounded(super().cotangent, "bfloat16")
+
     @property
     def passed(self) -> Any:
         """The array that is handed over as ``$pred``, in float64 where it is floating."""

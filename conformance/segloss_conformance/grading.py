@@ -23,7 +23,7 @@ from .forms import BoundCase
 from .numbers import mp
 from .tolerance import excess, wide_dtype
 
-__all__ = ["GRADES", "coarse", "exponents", "graded"]
+__all__ = ["GRADES", "coarse", "exponents", "graded", "holds_cotangent", "unit_of"]
 
 GRADES = ("A", "B", "C")
 _UNIT = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
@@ -69,25 +69,29 @@ def _absolute(case: BoundCase, want: float, unit: float, powers: bool = True) ->
 
 
 def graded(
-    case: BoundCase, dtype: str, got: Any, wants: list[tuple[Any, Any]], gradient: bool
+    case: BoundCase, dtype: str, got: Any, wants: list[tuple[Any, Any]], gradient: bool, factor: float = 1.0
 ) -> tuple[str, int, float]:
     """(grade of the worst entry, or "" where one is wrong; its place; its error as a share of what grade A allows).
 
-    `wants` are (truth, bound in roundoffs). Entries of a gradient whose truth is not finite are not held against anybody.
+    `wants` are (truth, bound in roundoffs), of a gradient times a cotangent whose largest number is `factor`. Entries of a
+    gradient whose truth is not finite are not held against anybody.
     """
     worst, place, share = "A", 0, 0.0
     for index, (number, (want, bound)) in enumerate(zip(got, wants, strict=True)):
         truth = float(want)
         if gradient and not math.isfinite(truth):
             continue
-        ratio = excess(float(number), want, bound, dtype if gradient else wide_dtype(dtype), gradient=gradient)
-        grade = "A" if ratio <= 1 else _lower(case, dtype, float(number), want, bound, index, gradient)
+        kind = dtype if gradient else wide_dtype(dtype)
+        ratio = excess(float(number), want, bound, kind, gradient=gradient, factor=factor)
+        grade = "A" if ratio <= 1 else _lower(case, dtype, float(number), want, bound, index, gradient, factor)
         if (grade == "", grade, ratio) > (worst == "", worst, share):
             worst, place, share = grade, index, ratio
     return worst, place, share
 
 
-def _lower(case: BoundCase, dtype: str, got: float, want: Any, bound: Any, index: int, gradient: bool) -> str:
+def _lower(
+    case: BoundCase, dtype: str, got: float, want: Any, bound: Any, index: int, gradient: bool, scale: float
+) -> str:
     truth = float(want)
     if math.isnan(truth) or not mp.isfinite(bound):
         return ""
@@ -105,7 +109,7 @@ def _lower(case: BoundCase, dtype: str, got: float, want: Any, bound: Any, index
     if case.binding.takes == "log-probability":
         size = np.abs(np.log(case.pred)) + 2
         more += float(abs(want) * size.ravel()[index] * 8) if gradient else float((np.abs(case.pred) * size).sum() * 4)
-    steps = (64 + 16 * case.pred.size) * _STEP[dtype]
+    steps = (64 + 16 * case.pred.size) * _STEP[dtype] * max(1.0, scale)
     own = unit if dtype != wide_dtype(dtype) else 0.0  # a narrow result is rounded once more
     if error <= factor * unit * (float(bound) + more) + own * abs(truth) + steps:
         return "B"
@@ -117,8 +121,27 @@ def _lower(case: BoundCase, dtype: str, got: float, want: Any, bound: Any, index
         base = min(abs(float(n.v)) for n in case.answer.value) ** (1 / g)
         error_there = _absolute(case, 0.0, unit, powers=False)
         slope += math.inf if base <= error_there else largest * error_there / base
-    allowed = 8 * unit * _scale(case) * max(1.0, largest) + factor * unit * float(bound) + steps + slope
+    allowed = scale * (8 * unit * _scale(case) * max(1.0, largest) + slope) + factor * unit * float(bound) + steps
     return "C" if error <= allowed else ""
+
+
+def holds_cotangent(case: BoundCase, dtype: str) -> bool:
+    """Whether a backward pass that computes in `dtype` all along stays within its range under the case's cotangent.
+
+    Of the 16-bit dtypes float16 alone has a narrow one: a pixel's share of a sum must be a normal number, and the gradient
+    times the largest numbers on the way, with four bits to spare, must not overflow.
+    """
+    sizes = np.abs(case.cotangent[case.cotangent != 0])
+    if dtype != "float16" or not sizes.size:
+        return True
+    steepest = max((abs(float(g)) for g, _ in case.answer.gradient or () if mp.isfinite(g)), default=0.0)
+    largest = 16 * sizes.max() * _scale(case) * max(1.0, steepest)
+    return bool(sizes.min() / case.pred.size >= 2.0**-14 and largest <= _LARGEST[dtype])
+
+
+def unit_of(case: BoundCase, dtype: str) -> float:
+    """A few roundoffs of the largest number on the way to the result: what grade C allows, relative to it."""
+    return 8 * _UNIT[dtype] * _scale(case)
 
 
 def coarse(case: BoundCase, dtype: str, want: float, bound: Any) -> float:

@@ -8,17 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from .asking import Asked, number_text
+from segloss_ref import value_and_grad
+
+from .asking import Asked, cotangent_text, number_text
 from .binding import Binding
 from .callers import CallProblem, Unsupported, caller
 from .fixed_cases import plain_cases
 from .forms import BoundCase, replaced
-from .grading import coarse
+from .grading import coarse, unit_of
 from .laws import LAWS, Law
 from .smoke import fitted_all
 from .verdicts import Finding, Verdict
 
-__all__ = ["ask_dtype", "ask_errors", "ask_laws", "ask_modes", "ask_purity"]
+__all__ = ["ask_dtype", "ask_errors", "ask_laws", "ask_modes", "ask_purity", "ask_scaling"]
+
+_SCALE = 2.0**16
+"""Where torch's GradScaler starts, and the smallest power of 2 that float16 does not hold."""
 
 
 def _partner(law: Law, case: BoundCase) -> BoundCase | None:
@@ -195,6 +200,41 @@ def _on_a_large_image(asked: Asked, case: BoundCase) -> str | None:
     if np.isfinite(value).all():
         return None
     return f"an image of 512 x 512 pixels gives {number_text(value.ravel()[0])}, because sums overflow in 16 bits"
+
+
+def ask_scaling(asked: Asked, verdict: Verdict) -> Finding | None:
+    """A 16-bit gradient on an image that is no toy, at a scale of mixed precision, without which it would be 0 or nearly so.
+
+    Asked of functions that compute in float32 or more, as their value there shows; others are not made for such sums. The
+    gradient is held against the reference in float64, by what grade C allows.
+    """
+    binding, dtype = asked.binding, asked.dtype
+    fitted = fitted_all(binding, plain_cases(binding.record)[:1], dtype)
+    if dtype not in ("float16", "bfloat16") or not asked.by_autograd or not fitted or fitted[0].averaged:
+        return None
+    large = _large(fitted[0])
+    try:
+        if asked.value(fitted[0]).dtype not in ("float32", "float64"):
+            return None
+        want, slope = value_and_grad(binding.record.function)(large.pred, large.target, **large.keywords)
+        called = asked.value(large, gradient=True, cotangent=np.full(np.shape(want), _SCALE))
+    except (CallProblem, Unsupported):
+        return None  # told elsewhere
+    if called.gradient is None or called.gradient.shape != slope.shape or called.value.shape != np.shape(want):
+        return None
+    near = unit_of(large, "float32") * math.log2(large.pred.size) * np.maximum(1, np.abs(want))
+    if not (np.isfinite(slope).all() and (np.abs(called.value - want) <= near).all()):
+        return None
+    slope = _SCALE * slope
+    off = np.abs(called.gradient.astype(np.float64) - slope)
+    place = int(np.where(np.isfinite(off), off, np.inf).argmax())
+    if off.flat[place] <= unit_of(large, dtype) * np.abs(slope).max() + 2.0**-24:
+        verdict.passed()
+        return None
+    what = f"the gradient of 512 x 512 equal pixels{cotangent_text(called.cotangent)}"
+    return Finding(
+        "gradient", f"{what}: want {number_text(slope.flat[place])}, got {number_text(called.gradient.flat[place])}"
+    )
 
 
 def _large(case: BoundCase) -> BoundCase:

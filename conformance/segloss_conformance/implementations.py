@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ import segloss_ref
 from segloss_ref import registry
 from segloss_ref._backend import Backend, backend_of
 
-from .case import DTYPES, Case
+from .case import COTANGENTS, DTYPES, Case
 from .tolerance import wide_dtype
 
 __all__ = ["Absent", "Foreign", "Implementation", "Library", "Result", "libraries"]
@@ -28,6 +28,8 @@ class Result:
 
     value: Any
     gradients: dict[str, Any] = field(default_factory=dict)
+    cotangent: Any = None
+    """What the gradients are asked at: the case's own cotangent, or None for 1."""
     faults: list[str] = field(default_factory=list)
     """What is wrong before any number is looked at: library, device, dtype, shape, changed inputs."""
 
@@ -117,20 +119,39 @@ class Library:
         else:
             loss = registry.losses[case.name].function
             value = loss(pred, target, **keywords)
-            again, gradient = segloss_ref.value_and_grad(loss)(pred, target, **keywords)
-            result = Result(home(value), {"closed form": home(gradient)})
+            result = Result(home(value), cotangent=case.cotangent)
             result.faults += self._check("the value", value, pred, wide_dtype(self.dtype), shape)
-            result.faults += self._check("the gradient", gradient, pred, self.dtype, tuple(pred.shape))
+            cotangent = self.backend.from_numpy(case.cotangent, wide_dtype(self.dtype), self.device)
+            asked_at = {} if (case.cotangent == 1).all() else {"cotangent": cotangent if shape else float(cotangent)}
+            again, gradient = segloss_ref.value_and_grad(loss)(pred, target, **asked_at, **keywords)
+            result.faults += self._check("value_and_grad's value", again, pred, wide_dtype(self.dtype), shape)
             if not np.array_equal(home(again), result.value, equal_nan=True):
                 result.faults.append("value_and_grad returns another value than the function itself")
-            automatic = self.backend.autograd(lambda z: loss(z, target, **keywords), pred)
-            if automatic is not None:
-                result.gradients["autograd"] = home(automatic[1])
-                result.faults += self._check("autograd's gradient", automatic[1], pred, self.dtype, tuple(pred.shape))
+            for name, found in (
+                ("closed form", gradient),
+                *self._by_autograd(case, loss, pred, target, keywords, cotangent),
+            ):
+                result.gradients[name] = home(found)
+                result.faults += self._check(f"the gradient ({name})", found, pred, self.dtype, tuple(pred.shape))
         for name, array in inputs.items():
             if not np.array_equal(home(array), before[name], equal_nan=array.dtype != bool):
                 result.faults.append(f"the call changed its argument {name}")
         return result
+
+    def _by_autograd(
+        self, case: Case, loss: Callable[..., Any], pred: Any, target: Any, keywords: dict[str, Any], cotangent: Any
+    ) -> Iterator[tuple[str, Any]]:
+        """The gradient by the library's own autograd, if it has one, and on every fourth case a second one of the graph."""
+        automatic = self.backend.vjp(lambda z: loss(z, target, **keywords), pred)
+        if automatic is None:
+            return
+        _, pull = automatic
+        kind = int(case.key, 16) // len(COTANGENTS) % 8
+        yield "autograd", pull(cotangent, retain_graph=kind < 2)
+        if kind == 0:
+            yield "autograd, again", pull(cotangent)
+        elif kind == 1:
+            yield "autograd with create_graph", pull(cotangent, create_graph=True)
 
     def value(self, case: Case) -> Any:
         """The value alone."""
@@ -153,6 +174,8 @@ class Foreign:
     domain: Callable[[Case], Case | None] = lambda case: case
     dtype: str = "float64"
     metric_dtype: str = "float64"
+    scaled: bool = False
+    """Its gradient is asked at the case's cotangent in place of 1."""
 
     def fit(self, case: Case) -> Case | None:
         """The case brought into the function's own domain."""
@@ -166,7 +189,11 @@ class Foreign:
             answer = self.function(case)
         value, gradient = answer if isinstance(answer, tuple) else (answer, None)
         value = np.asarray(value, dtype=np.float64)
-        result = Result(value, {} if gradient is None else {"its own": np.asarray(gradient)})
+        result = Result(
+            value,
+            {} if gradient is None else {"its own": np.asarray(gradient)},
+            cotangent=case.cotangent if self.scaled else None,
+        )
         for name, now, then in zip(("pred", "target"), (case.pred, case.target), before, strict=True):
             if not np.array_equal(now, then, equal_nan=True):
                 now[...] = then

@@ -112,8 +112,10 @@ class ProcessCaller:
             raise Unsupported(str(answer["unsupported"])[:200])
         return answer
 
-    def __call__(self, case: BoundCase, dtype: str, *, gradient: bool = False, style: str = "plain") -> Called:
-        """See `Caller`; arrays of another process have one style."""
+    def __call__(
+        self, case: BoundCase, dtype: str, *, gradient: bool = False, style: str = "plain", cotangent: Any = None
+    ) -> Called:
+        """See `Caller`; arrays of another process have one style, and its gradients are asked at 1."""
         if self._process is None:
             self._start()
         binding = self.binding

@@ -73,7 +73,7 @@ class Report:
             if cell.minimal is not None:
                 failure = cell.minimal.failure
                 facts |= {"check": failure.check, "message": failure.message, "after": cell.failed_after}
-                facts["snippet"] = cell.minimal.case.snippet()
+                facts["snippet"] = cell.minimal.snippet
             return facts
 
         return {
@@ -123,12 +123,12 @@ def print_matrix(report: Report, console: Console) -> None:
     for cell in report.failures:
         if cell.minimal is None:
             continue
-        failure, case = cell.minimal.failure, cell.minimal.case
+        failure, snippet = cell.minimal.failure, cell.minimal.snippet
         console.print(f"\n[bold red]{cell.name} on {cell.label} fails '{failure.check}'[/]", highlight=False)
         console.print(f"  {failure.message}", highlight=False, markup=False)
-        if case.key not in shown:
-            console.print(case.snippet(), highlight=False, markup=False, soft_wrap=True)
-        shown.add(case.key)
+        if snippet not in shown:
+            console.print(snippet, highlight=False, markup=False, soft_wrap=True)
+        shown.add(snippet)
     good = sum(cell.verdict == "conforms" for cell in (*report.cells, *report.others))
     console.print(f"\n{good} conform, {len(report.failures)} fail, {len(report.absent)} columns not run "
                   f"({report.seconds:.0f} s)")  # fmt: skip
@@ -210,7 +210,7 @@ def write_html(report: Report, path: Path) -> None:
         if cell.minimal is not None:
             parts.append(
                 f"<h3>{esc(cell.name)} on {esc(cell.label)}</h3><p><b>{esc(cell.minimal.failure.check)}</b>: "
-                f"{esc(cell.minimal.failure.message)}</p><pre>{esc(cell.minimal.case.snippet())}</pre>"
+                f"{esc(cell.minimal.failure.message)}</p><pre>{esc(cell.minimal.snippet)}</pre>"
             )
     parts.append("</body></html>\n")
     path.parent.mkdir(parents=True, exist_ok=True)

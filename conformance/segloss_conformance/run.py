@@ -33,6 +33,11 @@ class Minimal:
     failure: Failure
     case: Case
 
+    @property
+    def snippet(self) -> str:
+        """The call as code."""
+        return self.case.snippet(cotangent=self.failure.cotangent)
+
 
 @dataclass
 class Cell:

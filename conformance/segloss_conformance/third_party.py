@@ -105,6 +105,13 @@ def _by_support(case: Case) -> Case | None:
     return _kept(case, "class_axis", "num_classes", "weight", target=_without_ignored(case), **said)
 
 
+def _gradient(value: Any, pred: Any, case: Case) -> Any:
+    """By torch's autograd, at the case's cotangent."""
+    import torch
+
+    return torch.autograd.grad(value, pred, torch.from_numpy(case.cotangent))[0].numpy()
+
+
 def _torch_binary(name: str, weight: bool = False) -> Callable[[Case], Any]:
     def call(case: Case) -> Any:
         import torch
@@ -116,7 +123,7 @@ def _torch_binary(name: str, weight: bool = False) -> Callable[[Case], Any]:
             {"pos_weight": torch.tensor(float(case.keywords.get("beta", 1.0)), dtype=torch.float64)} if weight else {}
         )
         value = getattr(functional, name)(pred, target, **more)
-        return value.item(), torch.autograd.grad(value, pred)[0].numpy()
+        return value.item(), _gradient(value, pred, case)
 
     return call
 
@@ -132,7 +139,7 @@ def _torch_cross_entropy(case: Case) -> Any:
     if _has_axis(case) and target.ndim > 1:
         target = torch.movedim(target, axis, 1)
     value = functional.cross_entropy(moved, target, ignore_index=case.keywords.get("ignore_index", -100))
-    return value.item(), torch.autograd.grad(value, pred)[0].numpy()
+    return value.item(), _gradient(value, pred, case)
 
 
 def _has_axis(case: Case) -> bool:
@@ -151,7 +158,7 @@ def _weighted_cross_entropy(case: Case) -> Any:
     value = (
         functional.cross_entropy(torch.movedim(pred, axis, 1), target, weight=weight, reduction="sum") / target.numel()
     )
-    return value.item(), torch.autograd.grad(value, pred)[0].numpy()
+    return value.item(), _gradient(value, pred, case)
 
 
 def _sklearn_loss(case: Case) -> Any:
@@ -203,6 +210,7 @@ def third_parties() -> list[ThirdParty]:
                 "torch binary_cross_entropy_with_logits",
                 _torch_binary("binary_cross_entropy_with_logits"),
                 _binary_logits,
+                scaled=True,
                 name="binary_cross_entropy",
                 note="logits up to 1: beyond, (1-y) z - log sigmoid(z) cancels and a small loss keeps few digits",
             ),
@@ -210,6 +218,7 @@ def third_parties() -> list[ThirdParty]:
                 "torch binary_cross_entropy_with_logits(pos_weight)",
                 _torch_binary("binary_cross_entropy_with_logits", weight=True),
                 _binary_logits,
+                scaled=True,
                 name="weighted_cross_entropy",
                 note="logits up to 1, as above; pos_weight is beta",
             ),
@@ -217,6 +226,7 @@ def third_parties() -> list[ThirdParty]:
                 "torch binary_cross_entropy",
                 _torch_binary("binary_cross_entropy"),
                 _binary_probabilities,
+                scaled=True,
                 name="binary_cross_entropy",
                 note="probabilities off 0 and 1, where torch clamps the logarithm at -100",
             ),
@@ -224,6 +234,7 @@ def third_parties() -> list[ThirdParty]:
                 "torch cross_entropy",
                 _torch_cross_entropy,
                 _classes,
+                scaled=True,
                 name="binary_cross_entropy",
                 note="logits up to 1: beyond, softmax less target cancels and a confident pixel's gradient is 0; nan where all "
                 "pixels are ignored",
@@ -232,6 +243,7 @@ def third_parties() -> list[ThirdParty]:
                 "torch cross_entropy(weight), its sum over the number of pixels",
                 _weighted_cross_entropy,
                 _weighted_classes,
+                scaled=True,
                 name="binary_cross_entropy",
                 note="its own mean divides by the summed weight of the true classes",
             ),

@@ -777,3 +777,104 @@ def test_the_ignored_label_of_a_pinned_case_is_no_class() -> None:
     case = Pinned([0, 1], [0, 200], {"ignore_index": 200}).case(binding)
     assert case is not None
     assert case.given["num_classes"] == 2
+
+
+# Gradients under a cotangent. -----------------------------------------------------------------------------------------
+
+
+def torch_function(backward: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    """Cross-entropy from logits in float32 whose `backward(slope, cotangent)` is given the float32 slope at 1."""
+    torch = pytest.importorskip("torch")
+
+    class Function(torch.autograd.Function):  # type: ignore[name-defined, misc]
+        @staticmethod
+        def forward(ctx: Any, z: Any, y: Any) -> Any:
+            wide, y = z.to(torch.promote_types(z.dtype, torch.float32)), y.to(z.dtype)
+            ctx.save_for_backward(z, (1 - y) * torch.sigmoid(wide) - y * torch.sigmoid(-wide))
+            return torch.nn.functional.binary_cross_entropy_with_logits(wide, y.to(wide.dtype))
+
+        @staticmethod
+        def backward(ctx: Any, cotangent: Any) -> Any:
+            z, slope = ctx.saved_tensors
+            return backward(slope / z.numel(), cotangent).to(z.dtype), None
+
+    return lambda z, y: Function.apply(z, y)
+
+
+def halved(backward: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    """The same with both rounded to float16 first."""
+    return torch_function(lambda slope, cotangent: backward(slope.half(), cotangent.half()))
+
+
+TORCH_HALF: dict[str, Any] = {"framework": "torch", "takes": "logit", "dtypes": ["float16", "bfloat16", "float32"]}
+
+
+def test_a_gradient_that_is_multiplied_in_float32_conforms() -> None:
+    report = check(bind("binary_cross_entropy", torch_function(lambda slope, c: slope * c), **TORCH_HALF), "quick")
+    assert report.status == "conforms", told(report)
+    assert report.columns[0].verdicts["gradient"].grade == "A"
+
+
+@pytest.mark.parametrize(
+    ("words", "function"),
+    [
+        ("512 x 512", lambda: halved(lambda slope, c: slope * c)),
+        ("512 x 512", lambda: torch_function(lambda slope, c: slope.half() * c)),
+        ("", lambda: torch_function(lambda slope, c: slope)),
+        ("", lambda: torch_function(lambda slope, c: slope * c * c)),
+        ("", lambda: torch_function(lambda slope, c: slope * c.clamp(max=1))),
+    ],
+    ids=["both rounded", "slope rounded", "ignored", "squared", "clamped"],
+)
+def test_a_gradient_that_goes_wrong_under_a_cotangent_fails(words: str, function: Any) -> None:
+    report = check(bind("binary_cross_entropy", function(), **TORCH_HALF), "quick")
+    assert failing(report) == {"gradient"}, told(report)
+    assert "under the cotangent" in told(report)
+    assert words in told(report)
+
+
+def test_every_value_has_a_cotangent_of_its_own() -> None:
+    torch = pytest.importorskip("torch")
+
+    class Summed(torch.autograd.Function):  # type: ignore[name-defined, misc]
+        @staticmethod
+        def forward(ctx: Any, losses: Any) -> Any:
+            return losses.clone()
+
+        @staticmethod
+        def backward(ctx: Any, cotangent: Any) -> Any:
+            return torch.ones_like(cotangent)
+
+    def losses(z: Any, y: Any) -> Any:
+        from torch.nn import functional
+
+        return functional.binary_cross_entropy_with_logits(z, y.to(z.dtype), reduction="none").flatten(1).mean(1)
+
+    how: dict[str, Any] = {**TORCH_HALF, "layout": "NCHW", "returns": "per-image", "pool": "image"}
+    report = check(bind("binary_cross_entropy", losses, **how), "quick")
+    assert report.status == "conforms", told(report)
+    report = check(bind("binary_cross_entropy", lambda z, y: Summed.apply(losses(z, y)), **how), "quick")
+    assert failing(report) == {"gradient"}, told(report)
+
+
+def test_jax_functions_are_asked_under_cotangents_too() -> None:
+    jax = pytest.importorskip("jax")
+
+    def function(used: bool) -> Any:
+        @jax.custom_vjp
+        def loss(z: Any, y: Any) -> Any:
+            return (jax.numpy.logaddexp(0, z) - y * z).mean()
+
+        def backward(saved: Any, cotangent: Any) -> Any:
+            z, y = saved
+            slope = ((1 - y) * jax.nn.sigmoid(z) - y * jax.nn.sigmoid(-z)) / z.size
+            return slope * cotangent if used else slope, None
+
+        loss.defvjp(lambda z, y: (loss(z, y), (z, y)), backward)
+        return lambda z, y: loss(z, y.astype(z.dtype))
+
+    how: dict[str, Any] = {"framework": "jax", "takes": "logit", "dtypes": ["float32"], "domain": ["not saturated"]}
+    report = check(bind("binary_cross_entropy", function(True), **how), "quick")
+    assert report.status == "conforms", told(report)
+    report = check(bind("binary_cross_entropy", function(False), **how), "quick")
+    assert failing(report) == {"gradient"}, told(report)

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from segloss_ref._backend import Array, Backend
+from segloss_ref._backend import Array, Backend, Pull
 from segloss_ref._distance import squared_distance as portable_squared_distance
 
 from .. import _host
@@ -220,13 +220,18 @@ class _Torch(Backend):
         plain = array.detach().cpu()
         return (plain.float() if plain.dtype == torch.bfloat16 else plain).numpy()
 
-    def autograd(
-        self, function: Callable[..., Array], pred: Array, cotangent: Array | None = None
-    ) -> tuple[Array, Array]:
+    def vjp(self, function: Callable[..., Array], pred: Array) -> tuple[Array, Pull]:
         leaf = pred.detach().clone().requires_grad_()
         value = function(leaf)
-        value.backward(torch.ones_like(value) if cotangent is None else cotangent)
-        return value.detach(), leaf.grad
+
+        def pull(cotangent: Array | None = None, *, retain_graph: bool = False, create_graph: bool = False) -> Array:
+            (gradient,) = torch.autograd.grad(
+                value, leaf, torch.ones_like(value) if cotangent is None else cotangent,
+                retain_graph=retain_graph or create_graph, create_graph=create_graph, allow_unused=True,
+            )  # fmt: skip
+            return gradient
+
+        return value.detach(), pull
 
 
 def _is_transformed() -> bool:
