@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from html.parser import HTMLParser
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import pytest
 
 from segloss_conformance import cli
 from segloss_conformance.boundary_laws import BOUNDARY_LAWS
-from segloss_conformance.case import DTYPES, Case
+from segloss_conformance.case import COTANGENTS, DTYPES, Case
 from segloss_conformance.checks import examine
 from segloss_conformance.implementations import Foreign, Library, libraries
 from segloss_conformance.laws import LAWS, broken
@@ -81,6 +83,55 @@ def test_tolerance() -> None:
     assert excess(math.inf, mp.mpf(1e6), mp.mpf(1), "float16", gradient=True) == 0  # beyond float16's largest
 
 
+def test_tolerance_of_gradients_that_are_rounded_to_16_bits() -> None:
+    def share(got: float, want: float, dtype: str = "float16", bound: float = 0.0, factor: float = 1.0) -> float:
+        return excess(got, mp.mpf(want), mp.mpf(bound), dtype, gradient=True, factor=factor)
+
+    # The largest number of float16 is 65504, and 65520 is half way to what would be the next one.
+    assert share(65504.0, 65519.0) <= 1
+    assert share(math.inf, 65519.0) > 1
+    assert share(math.inf, 65521.0) == 0
+    assert share(65504.0, 65521.0) > 1
+    assert share(-math.inf, 1e9) > 1
+    assert share(math.inf, 65519.99, bound=65536.0) == 0  # too near to tell
+    assert share(65504.0, 65520.01, bound=65536.0) <= 1
+    assert share(3.4e38, 1e39, "bfloat16") > 1
+    # Subnormal numbers are whole multiples of 2^-24; half of one may go either way, and what is exactly 0 stays 0.
+    assert share(2.0**-24, 0.5 * 2.0**-24) <= 1
+    assert share(0.0, 0.5 * 2.0**-24) <= 1
+    assert share(2.0**-24, 0.4 * 2.0**-24) > 1
+    assert share(0.0, 0.6 * 2.0**-24) > 1
+    assert share(2.0**-24, 0.0) > 1
+    # What underflows in float32 before a large cotangent is multiplied by it.
+    assert share(0.0, 1e-30, "float32") > 1
+    assert share(0.0, 1e-30, "float32", factor=2.0**24) <= 1
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_the_true_gradient_under_a_cotangent(reduction: str) -> None:
+    """Cross-entropy of probabilities on paper: (p - y)/(p (1 - p)) times the pixel's cotangent."""
+    pred, target = np.array([[0.5, 0.25], [0.125, 0.75]]), np.array([[1.0, 0.0], [1.0, 1.0]])
+    case = Case("binary_cross_entropy", pred, target, {"reduction": reduction, "axis": (1,)})
+    cotangent = np.broadcast_to(case.cotangent, 2)[:, None]
+    share = {"mean": 1 / 4, "sum": 1 / 2, "none": 1 / 2}[reduction]
+    want = cotangent * (pred - target) / (pred * (1 - pred)) * share
+    assert case.pulled is not None
+    np.testing.assert_allclose([float(slope) for slope, _ in case.pulled], want.ravel(), rtol=1e-15)
+    assert all(bound > 0 for (_, bound), slope in zip(case.pulled, want.ravel(), strict=True) if slope)
+    np.testing.assert_array_equal(case.cotangent, case.cotangent.astype(np.float32))
+    assert case.cotangent.shape == case.answer.shape
+
+
+def test_cases_reach_every_cotangent() -> None:
+    cases = draw(registry.losses["dice_loss"], 150, seed=3)
+    single = {float(case.cotangent) for case in cases if case.answer.shape == ()}
+    assert single == set(COTANGENTS)
+    several = [case.cotangent.ravel() for case in cases if case.answer.shape != ()]
+    assert len(several) > 5
+    assert any((one == 0).any() for one in several)
+    assert all(len(set(one[one != 0])) == (one != 0).sum() for one in several)
+
+
 def column(**names: str) -> Library:
     (found,) = [
         one for one in libraries([names["backend"]], [names["device"]], [names["dtype"]]) if isinstance(one, Library)
@@ -93,6 +144,45 @@ def column(**names: str) -> Library:
 def test_numpy_conforms(name: str, dtype: str) -> None:
     (cell,) = run_record(RECORDS[name], [column(backend="numpy", device="cpu", dtype=dtype)], 40, seed=5)
     assert cell.verdict == "conforms", cell.minimal
+
+
+@pytest.mark.parametrize(
+    ("words", "slip"),
+    [
+        ("(autograd", lambda gradient, number, differentiable: gradient.half().to(gradient.dtype)),
+        ("(autograd, again", lambda gradient, number, differentiable: gradient * 2 if number == 1 else gradient),
+        (
+            "(autograd with create_graph",
+            lambda gradient, number, differentiable: -gradient if differentiable else gradient,
+        ),
+    ],
+)
+def test_every_way_to_a_gradient_of_torch_is_looked_at(
+    words: str, slip: Callable[[Any, int, bool], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    torch32 = column(backend="torch", device="cpu", dtype="float32")
+    right = torch32.backend.vjp
+
+    def vjp(function: Any, pred: Any) -> Any:
+        found = right(function, pred)
+        assert found is not None
+        value, pull = found
+        calls = count()
+
+        def slipping(*args: Any, create_graph: bool = False, **keywords: Any) -> Any:
+            gradient = pull(*args, create_graph=create_graph, **keywords)
+            number = next(calls)
+            return slip(gradient, number if not create_graph else 0, create_graph)
+
+        return value, slipping
+
+    monkeypatch.setattr(torch32.backend, "vjp", vjp)
+    (cell,) = run_record(registry.losses["dice_loss"], [torch32], 40, seed=5, shrinking=False)
+    assert cell.minimal is not None
+    assert cell.minimal.failure.check == "gradient"
+    assert words in cell.minimal.failure.message
+    assert ("cotangent=" in cell.minimal.snippet) == (cell.minimal.case.cotangent != 1).any()
 
 
 @pytest.mark.parametrize("name", ["dice_loss", "binary_cross_entropy", "lovasz_softmax_loss", "dice_score"])

@@ -21,6 +21,7 @@ from ..vectors.source import pinned
 from . import (  # noqa: F401  each adds its own to MUTANTS and RIGHT
     boundary,
     compound,
+    cotangents,
     counts,
     entropies,
     lovasz,
@@ -31,7 +32,11 @@ from . import (  # noqa: F401  each adds its own to MUTANTS and RIGHT
 from .kit import MUTANTS, RIGHT, Mutant
 from .usual import usual_test_notices
 
-__all__ = ["MUTANTS", "RIGHT", "Judged", "Mutant", "reject", "survey"]
+__all__ = ["AT_ONE", "MUTANTS", "RIGHT", "Judged", "Mutant", "reject", "survey"]
+
+
+AT_ONE = [one for one in MUTANTS if not one.scaled]
+"""Those whose gradient is asked at a cotangent of 1, the only one that vectors know."""
 
 
 def _record(name: str) -> LossRecord | MetricRecord:

@@ -39,20 +39,26 @@ class Mutant:
     of: str
     why: str
     function: Callable[[Case], Any]
+    dtype: str = "float64"
+    """The dtype of the arrays that it is to be given, and in which its gradient comes back."""
+    scaled: bool = False
+    """It multiplies its gradient by the case's cotangent itself."""
 
     @property
     def implementation(self) -> Foreign:
         """What the checks take."""
-        return Foreign(self.name, self.function)
+        return Foreign(self.name, self.function, dtype=self.dtype, scaled=self.scaled)
 
 
 MUTANTS: list[Mutant] = []
 RIGHT: list[Mutant] = []
 
 
-def mutant(of: str, why: str) -> Callable[[Callable[[Case], Any]], Callable[[Case], Any]]:
+def mutant(
+    of: str, why: str, dtype: str = "float64", scaled: bool = False
+) -> Callable[[Callable[[Case], Any]], Callable[[Case], Any]]:
     def add(function: Callable[[Case], Any]) -> Callable[[Case], Any]:
-        MUTANTS.append(Mutant(function.__name__, of, why, function))
+        MUTANTS.append(Mutant(function.__name__, of, why, function, dtype, scaled))
         return function
 
     return add
@@ -86,9 +92,11 @@ def smooth_of(smooth: Any) -> tuple[float, float]:
     return (smooth[0], smooth[1]) if isinstance(smooth, tuple) else (smooth, smooth)
 
 
-def right(of: str, why: str) -> Callable[[Callable[[Case], Any]], Callable[[Case], Any]]:
+def right(
+    of: str, why: str, dtype: str = "float64", scaled: bool = False
+) -> Callable[[Callable[[Case], Any]], Callable[[Case], Any]]:
     def add(function: Callable[[Case], Any]) -> Callable[[Case], Any]:
-        RIGHT.append(Mutant(function.__name__, of, why, function))
+        RIGHT.append(Mutant(function.__name__, of, why, function, dtype, scaled))
         return function
 
     return add

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import log_expit
+from scipy.special import expit, log_expit
 
 from ..case import Case
+from ..forms import rounded
 from .kit import parameter, refer, right, score, smooth_of
 
 
@@ -19,6 +20,19 @@ def cross_entropy_in_a_loop(case: Case) -> Any:
     for z, y in zip(case.pred.ravel(), case.target.astype(float).ravel(), strict=True):
         sum_ += y * np.logaddexp(0, -z) + (1 - y) * np.logaddexp(0, z)
     return sum_ / case.pred.size
+
+
+@right(
+    "binary_cross_entropy", "float16 logits: computed and scaled in float32, rounded once", dtype="float16", scaled=True
+)
+def cross_entropy_scaled_in_float32(case: Case) -> Any:
+    if set(case.keywords) != {"from_logits"}:
+        value, gradient = refer(case, cotangent=case.cotangent)
+        return value, rounded(gradient, "float16")
+    z, y = case.pred.astype(np.float32), case.target.astype(np.float32)
+    losses = -y * log_expit(z) - (1 - y) * log_expit(-z)
+    slopes = ((1 - y) * expit(z) - y * expit(-z)) * (np.float32(case.cotangent) / np.float32(z.size))
+    return losses.mean(), rounded(slopes, "float16")
 
 
 @right("dice_loss", "as printed, summed one pixel after the other")

@@ -17,7 +17,7 @@ from segloss_ref import registry, validate
 
 from ..case import Case
 from ..fixed_cases import closed_cases, edge_cases, plain_cases
-from ..mutants import MUTANTS, Mutant
+from ..mutants import AT_ONE, Mutant
 from ..run import draw
 from .source import SOURCE, Vector, canonical, read, save
 from .truth import accepts, entry
@@ -74,7 +74,7 @@ def _size(case: Case) -> int:
 
 def _chosen(record: Record, kept: list[Vector]) -> list[Vector]:
     """The vectors of one loss or metric: those kept, the fixed ones, and those that a greedy cover adds."""
-    mutants = [one for one in MUTANTS if one.of == record.name]
+    mutants = [one for one in AT_ONE if one.of == record.name]
     vectors: list[Vector] = []
     shown = dict.fromkeys([one.name for one in mutants], 0)
 
@@ -119,6 +119,6 @@ def choose() -> None:
         found += mine
     save(found)
     shown = {flag for one in found for flag in one.flags}
-    for mutant in MUTANTS:
+    for mutant in AT_ONE:
         if mutant.name not in shown:
             print(f"no vector shows {mutant.name} of {mutant.of}: {mutant.why}", file=sys.stderr)

@@ -65,7 +65,7 @@ def _text(lines: Sequence[str]) -> bytes:
 
 def _contents() -> dict[str, bytes]:
     """Every file by name."""
-    from ..mutants import MUTANTS
+    from ..mutants import AT_ONE
 
     entries = [entry(one) for one in read()]
     files: dict[str, bytes] = {}
@@ -86,9 +86,9 @@ def _contents() -> dict[str, bytes]:
         "vectors": dict(Counter(one["spec"] for one in entries)),
         "flags": {
             one.name: {"spec": one.of, "bug": one.why, "vectors": shown[one.name]}
-            for one in MUTANTS if one.name in shown
+            for one in AT_ONE if one.name in shown
         },
-        "not_shown": {one.name: {"spec": one.of, "bug": one.why} for one in MUTANTS if one.name not in shown},
+        "not_shown": {one.name: {"spec": one.of, "bug": one.why} for one in AT_ONE if one.name not in shown},
     }  # fmt: skip
     files["manifest.json"] = _text([json.dumps(manifest, indent=1)])
     return files
