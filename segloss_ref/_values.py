@@ -149,6 +149,6 @@ def _as_unsigned(dtype: Any, highest: float) -> tuple[Any, Any]:
     """(the unsigned dtype of the same size, the bits of `highest` as a number of it); None where there is no such dtype."""
     if dtype.kind not in "iuf" or dtype.itemsize > 8 or not dtype.isnative:
         return None, None
-    largest = np.finfo(dtype).max if dtype.kind == "f" else np.iinfo(dtype).max
+    largest = float(np.finfo(dtype).max) if dtype.kind == "f" else int(np.iinfo(dtype).max)
     unsigned = np.dtype(f"u{dtype.itemsize}")
     return unsigned, np.asarray(min(highest, largest), dtype=dtype).view(unsigned)[()]
