@@ -87,6 +87,36 @@ class Backend:
         e = xp.exp(-xp.abs(x))
         return xp.where(x >= 0, 1.0, e) / (1.0 + e)
 
+    def sum(self, x: Array, axes: tuple[int, ...]) -> Array:
+        """The sum over `axes`, which stay with size 1, in the dtype of `x`: right to a few roundoffs however many terms.
+
+        A library may add up one by one where other axes lie between the summed ones in memory, and float32 then has lost
+        the last digits by 2^20 terms and stands still at 2^24.
+        """
+        xp = self.namespace(x)
+        dtype = self.wide(xp)[0] if x.dtype == xp.float32 else x.dtype
+        return xp.astype(xp.sum(x, axis=axes, keepdims=True, dtype=dtype), x.dtype, copy=False)
+
+    def ranking(self, x: Array) -> Array:
+        """Where the elements of each row (the last axis), all of them >= 0, stand from the largest to the smallest.
+
+        Equal ones keep their order.
+        """
+        return self.namespace(x).argsort(x, axis=-1, descending=True, stable=True)
+
+    def gather(self, x: Array, places: Array) -> Array:
+        """The elements of each row of `x` at its `places`."""
+        xp = self.namespace(x)
+        length = x.shape[-1]
+        rows = xp.reshape(places, (-1, length))
+        starts = xp.arange(rows.shape[0], dtype=places.dtype, device=self.device(places)) * length
+        found = xp.take(xp.reshape(x, (-1,)), xp.reshape(rows + starts[:, None], (-1,)), axis=0)
+        return xp.reshape(found, places.shape)
+
+    def scatter(self, x: Array, places: Array) -> Array:
+        """The array that has `x` at `places`, a permutation of each row: what `gather` undoes."""
+        return self.gather(x, self.namespace(places).argsort(places, axis=-1))
+
     def log_softmax(self, x: Array, axis: int) -> Array:
         """x - logsumexp(x) along `axis`."""
         xp = self.namespace(x)
@@ -124,6 +154,10 @@ class Backend:
         costs more than the arithmetic on them. Given only where arrays can be written to and `store` works.
         """
         return None
+
+    def writable(self, array: Array) -> bool:
+        """Arrays like this one can be written to: they may change, and nothing records what is computed."""
+        return False
 
     def store(self, out: Array, place: Any, array: Array, factor: Array) -> None:
         """out[place] = array * factor."""

@@ -89,14 +89,14 @@ class Region:
     def sum(self, x: Array) -> Array:
         """Weighted sum over each region, for every class."""
         weighted = x if self.weight is None else self.prob.times_log(self.weight, x)
-        return self.xp.sum(weighted, axis=self.axes, keepdims=True)
+        return self.prob.backend.sum(weighted, self.axes)
 
     @property
     def count(self) -> Array:
         """N: the number of pixels of a region, or the sum of their weights."""
         if self.weight is None:
             return self.pixels
-        return self.xp.sum(self.weight, axis=self.axes, keepdims=True)
+        return self.prob.backend.sum(self.weight, self.axes)
 
     def ratio(self, numerator: Array, denominator: Array) -> Array:
         """numerator/denominator, 0 where both are 0."""
@@ -149,6 +149,20 @@ class Region:
             self.prob.backend.store(gradient, place, self.prob.cut(place).pull(slope.cut(place)), 1)
         return gradient
 
+    def formed(self, formula: Callable[..., Array], *numbers: Array) -> Array:
+        """The array of `pred`'s shape that ``formula(region, *numbers)`` gives, formed block by block.
+
+        `numbers` are as in `mean_of`, or arrays of `pred`'s shape.
+        """
+        places = self._places()
+        if not places:
+            return formula(self, *numbers)
+        result = self.xp.empty_like(self.prob.pred)
+        for place in places:
+            part = formula(self.at(place), *(cut(number, place) for number in numbers))
+            self.prob.backend.store(result, place, part, 1)
+        return result
+
     def _places(self) -> list[Place]:
         """The blocks that the library likes to work on; none where it has no such wish or one is enough."""
         pred = self.prob.pred
@@ -156,7 +170,8 @@ class Region:
         places = [] if block is None else blocks(tuple(pred.shape), block, self.class_axis)
         return places if len(places) > 1 else []
 
-    def _cut(self, place: Place) -> Region:
+    def at(self, place: Place) -> Region:
+        """The part of it that lies at `place`."""
         prob, y = self.prob.cut(place), self.y[place]
         weight, class_weight = cut(self.weight, place), cut(self.class_weight, place)
         return replace(self, prob=prob, y=y, weight=weight, class_weight=class_weight)
@@ -175,20 +190,22 @@ class Region:
         share = self.per_pixel(1.0)
         total = self._zeros()
         for place in places:
-            part = self._cut(place)
+            part = self.at(place)
             loss, slope = formula(part, *(cut(number, place) for number in numbers))
             if self.class_axis is not None:
                 loss = xp.sum(loss, axis=self.class_axis, keepdims=True)
             _add_at(total, place, part.sum(loss))
             if gradient is not None:
                 store(gradient, place, part.prob.pull(slope()), cut(share, place))
+        total = xp.astype(total, pred.dtype, copy=False)
         return Term(self.per_pixel(total), lambda factor: Slope(pred=times(factor, gradient)))
 
     def _zeros(self) -> Array:
-        """A 0 for every region."""
-        pred, summed = self.prob.pred, (*self.axes, self.class_axis)
+        """A 0 for every region, in a dtype in which the sums of many blocks can be added up."""
+        pred, backend, summed = self.prob.pred, self.prob.backend, (*self.axes, self.class_axis)
         shape = tuple(1 if axis in summed else n for axis, n in enumerate(pred.shape))
-        return self.xp.zeros(shape, dtype=pred.dtype, device=self.prob.backend.device(pred))
+        dtype = backend.wide(self.xp)[0] if pred.dtype == self.xp.float32 else pred.dtype
+        return self.xp.zeros(shape, dtype=dtype, device=backend.device(pred))
 
     def part(self, share: float, term: Term) -> Term:
         """share * term; a share of exactly 0 leaves out even an infinite term."""

@@ -35,8 +35,8 @@ def _shape_aware_loss(r: Region, *, scope: Literal["region", "pixel"], spacing: 
     apart = contour_distance(r, y, steps("shape_aware_loss", spacing, r.axes))
     if scope == "region":
         points = r.xp.astype(contour(r, p), apart.dtype)
-        count = r.xp.sum(points, axis=r.axes, keepdims=True)
-        e = r.ratio(r.xp.sum(points * apart, axis=r.axes, keepdims=True), count)
+        count = r.prob.backend.sum(points, r.axes)
+        e = r.ratio(r.prob.backend.sum(points * apart, r.axes), count)
     else:
         e = r.xp.where(p != y, apart, 0.0)
     cross, slope = r.prob.binary_cross_entropy(r.y)
@@ -95,11 +95,11 @@ def _eroded(r: Region, e: Any, rescale: str) -> tuple[Any, Any]:
 
     def extremes(where: Any) -> Any:
         chosen = xp.astype(where if r.weight is None else where & (r.weight > 0), soft.dtype)
-        return r.ratio(chosen, xp.sum(chosen, axis=axes, keepdims=True))
+        return r.ratio(chosen, r.prob.backend.sum(chosen, axes))
 
     def pullback(back: Any) -> Any:
-        by_high = xp.where(flat, 0.0, -xp.sum(back * unit, axis=axes, keepdims=True) / span)
-        by_low = xp.where(flat, 0.0, xp.sum(back * (unit - 1), axis=axes, keepdims=True) / span)
+        by_high = xp.where(flat, 0.0, -r.prob.backend.sum(back * unit, axes) / span)
+        by_low = xp.where(flat, 0.0, r.prob.backend.sum(back * (unit - 1), axes) / span)
         by_soft = back / span + by_high * extremes(soft == high) + by_low * extremes(soft == low)
         return cross_mean(r.prob.backend, alive * by_soft, axes)
 

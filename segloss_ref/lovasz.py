@@ -15,14 +15,12 @@ A = TypeVar("A")
 
 
 def _extension(r: Region, errors: Any) -> tuple[Any, Any]:
-    """(the Lovász extension of J(mistakes) = 1 - (G - fn)/(G + fp) at `errors`, its derivative by them).
+    """(the Lovász extension of J(mistakes) = 1 - (G - fn)/(G + fp) at `errors`, its derivative by them if that is wanted).
 
     Going down the sorted errors, the weight of the i-th is J of the first i mistakes less J of the first i - 1 (Berman,
-    Rannen Triki, Blaschko 2018, eq. 8 and 9). That difference is w/(G + fp) for a missed pixel and
-    w (G - fn)/((G + fp)(G + fp - w)) for a false alarm, which never cancels.
+    Rannen Triki, Blaschko 2018, eq. 8 and 9).
     """
-    xp = r.xp
-    shape = errors.shape
+    xp, backend, shape = r.xp, r.prob.backend, tuple(errors.shape)
     kept = tuple(axis for axis in range(len(shape)) if axis not in r.axes)
     order = (*kept, *r.axes)
 
@@ -30,45 +28,96 @@ def _extension(r: Region, errors: Any) -> tuple[Any, Any]:
         full = xp.permute_dims(xp.broadcast_to(x, shape), order)
         return xp.reshape(full, (*(shape[axis] for axis in kept), -1))
 
-    def back(x: Any) -> Any:
-        full = xp.reshape(x, tuple(shape[axis] for axis in order))
-        return xp.permute_dims(full, tuple(order.index(axis) for axis in range(len(shape))))
+    row = rows(errors)
+    ranking = backend.ranking(row)
+    weight = None if r.weight is None else backend.gather(rows(r.weight), ranking)
+    steps = _steps(r, backend.gather(rows(r.y > 0), ranking), weight)
+    value = backend.sum(steps * backend.gather(row, ranking), (row.ndim - 1,))
+    value = xp.reshape(value, tuple(1 if axis in r.axes else shape[axis] for axis in range(len(shape))))
+    if not r.wanted:
+        return value, None
+    derivative = xp.reshape(backend.scatter(steps, ranking), tuple(shape[axis] for axis in order))
+    return value, xp.permute_dims(derivative, tuple(order.index(axis) for axis in range(len(shape))))
 
-    ranking = xp.argsort(rows(errors), axis=-1, descending=True, stable=True)
-    y = xp.take_along_axis(rows(r.y), ranking, axis=-1)
-    w = xp.ones_like(y) if r.weight is None else xp.take_along_axis(rows(r.weight), ranking, axis=-1)
-    missed, false = w * y, w * (1 - y)
-    fn, fp = xp.cumulative_sum(missed, axis=-1), xp.cumulative_sum(false, axis=-1, include_initial=True)
+
+def _steps(r: Region, y: Any, weight: Any) -> Any:
+    """What each mistake of a row, foreground where `y` is true, adds to the J of those before it.
+
+    That is w/(G + fp) for a missed pixel and w (G - fn)/((G + fp)(G + fp - w)) for a false alarm, which never cancels.
+    Pixels are counted in integers and weights in the widest dtype: a running sum in float32 stands still at 2^24.
+    """
+    xp, backend, dtype = r.xp, r.prob.backend, r.y.dtype
+    real, integer = backend.wide(xp)
+    if weight is None:
+        real, length = dtype, y.shape[-1]
+        if length < 2**31:
+            integer = xp.int32
+        false = xp.astype(~y, integer)
+        fp = xp.cumulative_sum(false, axis=-1, dtype=integer)
+        fn = xp.arange(1, length + 1, dtype=integer, device=backend.device(y)) - fp
+        before = fp - false
+    else:
+        weight = xp.astype(weight, real)
+        fn = xp.cumulative_sum(xp.where(y, weight, 0.0), axis=-1)
+        fp = xp.cumulative_sum(xp.where(y, 0.0, weight), axis=-1, include_initial=True)
+        before, fp = fp[..., :-1], fp[..., 1:]
     ground = fn[..., -1:]
-    union, before = ground + fp[..., 1:], ground + fp[..., :-1]
-    # Without ground truth the first false alarm alone takes J from 0 to 1, and `before` is 0 there.
-    first = (ground == 0) & (before == 0) & (false > 0)
-    share = r.ratio(ground - fn, before)
-    steps = r.ratio(missed + false * share, union)
-    steps = xp.where(first, 1.0, steps)
-    value = xp.sum(steps * xp.take_along_axis(rows(errors), ranking, axis=-1), axis=-1)
-    derivative = xp.take_along_axis(steps, xp.argsort(ranking, axis=-1, stable=True), axis=-1)
-    return xp.reshape(value, tuple(1 if axis in r.axes else shape[axis] for axis in range(len(shape)))), back(
-        derivative
-    )
+    rest, below, union = (xp.astype(x, real) for x in (ground - fn, ground + before, ground + fp))
+    # Without ground truth the first false alarm alone takes J from 0 to 1: `below` is 0 there and `union` its weight.
+    steps = xp.where(y | (below == 0), 1.0, rest / r.divisor(below))
+    if weight is not None:
+        steps = weight * steps
+    return xp.astype(steps / r.divisor(union), dtype, copy=False)
+
+
+def _class_by_class(r: Region, errors: Any) -> tuple[Any, Any]:
+    """`_extension` of every class. Where arrays can be written to, the ranking of one class at a time is held.
+
+    The derivative takes the place of `errors` then.
+    """
+    if r.class_axis is None or not r.prob.backend.writable(errors):
+        return _extension(r, errors)
+    values = []
+    for c in range(errors.shape[r.class_axis]):
+        place = tuple(slice(c, c + 1) if axis == r.class_axis else slice(None) for axis in range(errors.ndim))
+        value, derivative = _extension(r.at(place), errors[place])
+        values.append(value)
+        if derivative is not None:
+            errors[place] = derivative
+    return r.xp.concat(values, axis=r.class_axis), errors
+
+
+def _softmax_errors(r: Region) -> Any:
+    return r.xp.where(r.y > 0, r.prob.q, r.prob.p)
+
+
+def _by_pred(r: Region, derivative: Any, factor: Any) -> Any:
+    return r.prob.pull(Slope(p=(1 - 2 * r.y) * derivative * factor))
 
 
 def _lovasz_softmax_loss(r: Region, *, classes: Literal["present", "all"]) -> Term:
-    up, down = 1 - r.y, r.y
-    value, derivative = _extension(r, r.prob.p * up + r.prob.q * down)
+    value, derivative = _class_by_class(r, r.formed(_softmax_errors))
     present = None
     if r.class_axis is not None and classes == "present":
         present = r.present(r.sum(r.y))
-        value, derivative = value * present, derivative * present
-    return Term(value, lambda factor: Slope(p=(up - down) * derivative * factor), weighted=True, present=present)
+        value = value * present
+
+    def slope(factor: Any) -> Slope:
+        return Slope(pred=r.formed(_by_pred, derivative, factor if present is None else factor * present))
+
+    return Term(value, slope, weighted=True, present=present)
 
 
 def _lovasz_hinge_loss(r: Region) -> Term:
-    sign = 2 * r.y - 1
-    margin = 1 - sign * r.prob.pred
-    inside = r.present(margin)
-    value, derivative = _extension(r, margin * inside)
-    return Term(value, lambda factor: Slope(pred=-sign * inside * derivative * factor), weighted=True)
+    xp = r.xp
+    margin = xp.where(r.y > 0, 1 - r.prob.pred, 1 + r.prob.pred)
+    inside = margin > 0
+    value, derivative = _extension(r, xp.where(inside, margin, 0.0))
+
+    def slope(factor: Any) -> Slope:
+        return Slope(pred=xp.where(inside, (1 - 2 * r.y) * derivative, 0.0) * factor)
+
+    return Term(value, slope, weighted=True)
 
 
 _softmax = Kernel(

@@ -68,6 +68,15 @@ class _Jax(Backend):
     def sigmoid(self, x: Array) -> Array:
         return jax.nn.sigmoid(x)
 
+    def sum(self, x: Array, axes: tuple[int, ...]) -> Array:
+        return jnp.sum(x, axis=axes, keepdims=True)  # XLA sums by halves
+
+    def gather(self, x: Array, places: Array) -> Array:
+        return jnp.take_along_axis(x, places, axis=-1)
+
+    def scatter(self, x: Array, places: Array) -> Array:
+        return jnp.put_along_axis(x, places, x, axis=-1, inplace=False)
+
     def log_softmax(self, x: Array, axis: int) -> Array:
         return jax.nn.log_softmax(x, axis=axis)
 

@@ -39,6 +39,21 @@ class _NumPy(Backend):
     def sigmoid(self, x: Array) -> Array:
         return expit(x)
 
+    def sum(self, x: Array, axes: tuple[int, ...]) -> Array:
+        dtype = np.result_type(x.dtype, np.float64)
+        return np.sum(x, axis=axes, keepdims=True, dtype=dtype).astype(x.dtype, copy=False)
+
+    def ranking(self, x: Array) -> Array:
+        return _host.ranking(x)
+
+    def gather(self, x: Array, places: Array) -> Array:
+        return np.take_along_axis(x, places, axis=-1)
+
+    def scatter(self, x: Array, places: Array) -> Array:
+        result = np.empty_like(x)
+        np.put_along_axis(result, places, x, axis=-1)
+        return result
+
     def squared_distance(self, sites: Array, axes: tuple[int, ...], spacing: tuple[float, ...]) -> Array:
         return _host.squared_distance(sites, axes, spacing)
 
@@ -47,6 +62,9 @@ class _NumPy(Backend):
 
     def block(self, array: Array) -> int | None:
         return 2**15
+
+    def writable(self, array: Array) -> bool:
+        return True
 
     def store(self, out: Array, place: Any, array: Array, factor: Array) -> None:
         np.multiply(array, factor, out=out[place])

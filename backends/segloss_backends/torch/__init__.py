@@ -10,6 +10,7 @@ backward pass forms it anew from the caller's arguments, in operations that auto
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -164,6 +165,29 @@ class _Torch(Backend):
     def sigmoid(self, x: Array) -> Array:
         return torch.sigmoid(x)
 
+    def sum(self, x: Array, axes: tuple[int, ...]) -> Array:
+        if not axes:
+            return x
+        if x.dtype == torch.float32 and x.is_cpu and x.numel() > BLOCK and not _is_transformed():
+            # Torch adds up by halves, save over what lies outside of a kept axis in memory when something inside is summed too.
+            longer = sorted((axis for axis in range(x.ndim) if x.shape[axis] > 1), key=x.stride)
+            runs = [(summed, list(run)) for summed, run in itertools.groupby(longer, lambda axis: axis in axes)]
+            inside, *outside = [run for summed, run in runs if summed] or [[]]
+            if outside:
+                return x.sum(inside, keepdim=True).sum(axes, keepdim=True, dtype=torch.float64).to(x.dtype)
+        return x.sum(axes, keepdim=True)
+
+    def ranking(self, x: Array) -> Array:
+        if x.is_cpu and _is_plain():
+            return torch.from_numpy(_host.ranking(x.numpy()))
+        return torch.argsort(x, dim=-1, descending=True, stable=True)
+
+    def gather(self, x: Array, places: Array) -> Array:
+        return torch.gather(x, -1, places)
+
+    def scatter(self, x: Array, places: Array) -> Array:
+        return torch.scatter(x, -1, places, x)
+
     def log_softmax(self, x: Array, axis: int) -> Array:
         return functional.log_softmax(x, dim=axis)
 
@@ -197,6 +221,9 @@ class _Torch(Backend):
 
     def block(self, array: Array) -> int | None:
         return BLOCK * torch.get_num_threads() if array.is_cpu and _is_plain() else None
+
+    def writable(self, array: Array) -> bool:
+        return _is_plain()
 
     def store(self, out: Array, place: Any, array: Array, factor: Array) -> None:
         torch.mul(array, factor, out=out[place])
