@@ -88,10 +88,10 @@ class Backend:
         return xp.where(x >= 0, 1.0, e) / (1.0 + e)
 
     def sum(self, x: Array, axes: tuple[int, ...]) -> Array:
-        """The sum over `axes`, which stay with size 1, in the dtype of `x`: right to a few roundoffs however many terms.
+        """The sum over `axes`, which stay with size 1, in the dtype of `x`; float32 to a few roundoffs, however many terms.
 
-        A library may add up one by one where other axes lie between the summed ones in memory, and float32 then has lost
-        the last digits by 2^20 terms and stands still at 2^24.
+        Libraries may add up one by one where other axes lie between the summed ones in memory, and a running sum in float32
+        has lost digits by 2^20 terms and stands still at 2^24.
         """
         xp = self.namespace(x)
         dtype = self.wide(xp)[0] if x.dtype == xp.float32 else x.dtype

@@ -43,26 +43,27 @@ def _extension(r: Region, errors: Any) -> tuple[Any, Any]:
 def _steps(r: Region, y: Any, weight: Any) -> Any:
     """What each mistake of a row, foreground where `y` is true, adds to the J of those before it.
 
-    That is w/(G + fp) for a missed pixel and w (G - fn)/((G + fp)(G + fp - w)) for a false alarm, which never cancels.
+    That is w/(G + fp) for a missed pixel and w (G - fn)/((G + fp)(G + fp - w)) for a false alarm, which never cancels:
+    `union` is G + fp, `below` G + fp before this mistake, `rest` G - fn, which is G + fp less the number of all mistakes.
     Pixels are counted in integers and weights in the widest dtype: a running sum in float32 stands still at 2^24.
     """
     xp, backend, dtype = r.xp, r.prob.backend, r.y.dtype
     real, integer = backend.wide(xp)
     if weight is None:
         real, length = dtype, y.shape[-1]
-        if length < 2**31:
-            integer = xp.int32
+        integer = xp.int32 if length < 2**31 else integer
         false = xp.astype(~y, integer)
         fp = xp.cumulative_sum(false, axis=-1, dtype=integer)
-        fn = xp.arange(1, length + 1, dtype=integer, device=backend.device(y)) - fp
-        before = fp - false
+        union = fp + (length - fp[..., -1:])
+        rest = union - xp.arange(1, length + 1, dtype=integer, device=backend.device(y))
+        below = union - false
     else:
         weight = xp.astype(weight, real)
         fn = xp.cumulative_sum(xp.where(y, weight, 0.0), axis=-1)
         fp = xp.cumulative_sum(xp.where(y, 0.0, weight), axis=-1, include_initial=True)
-        before, fp = fp[..., :-1], fp[..., 1:]
-    ground = fn[..., -1:]
-    rest, below, union = (xp.astype(x, real) for x in (ground - fn, ground + before, ground + fp))
+        ground = fn[..., -1:]
+        union, rest, below = ground + fp[..., 1:], ground - fn, ground + fp[..., :-1]
+    union, rest, below = (xp.astype(x, real, copy=False) for x in (union, rest, below))
     # Without ground truth the first false alarm alone takes J from 0 to 1: `below` is 0 there and `union` its weight.
     steps = xp.where(y | (below == 0), 1.0, rest / r.divisor(below))
     if weight is not None:

@@ -23,7 +23,7 @@ __all__ = ["ranking", "squared_distance"]
 _HAS_EDT = importlib.util.find_spec("edt") is not None
 _EXACT_IN_FLOAT32 = 2**24
 _WORTH_A_THREAD = 2**15
-_WORTH_A_RADIX = 2**10
+_WORTH_A_RADIX = 2**10  # elements
 _SMALL = 2**14  # its square times 2^24 still has fewer than 53 binary digits
 
 
@@ -35,18 +35,20 @@ def ranking(x: Any) -> Any:
     bits = {np.dtype(np.float32): np.uint32, np.dtype(np.float64): np.uint64}.get(x.dtype)
     if bits is None or x.shape[-1] < _WORTH_A_RADIX:
         return np.argsort(-x, axis=-1, kind="stable")
-    result = np.empty(x.shape, dtype=np.int64)
-    for place in np.ndindex(x.shape[:-1]):
-        # The bits of numbers >= 0 order as the numbers do, and NumPy's stable sort of 16-bit integers takes linear time:
-        # sorting by the 16 lowest bits, then by the next ones, leaves all in order. The sum turns -0 into 0.
-        keys = ~(x[place] + 0.0).view(bits)
-        order = None
-        for shift in range(0, 8 * keys.itemsize, 16):
-            digit = (keys >> shift).astype(np.uint16)
-            step = np.argsort(digit if order is None else digit.take(order), kind="stable")
-            order = step if order is None else order.take(step)
-        result[place] = order
-    return result
+    orders = [_radix_ranking(row, bits) for row in x.reshape(-1, x.shape[-1])]
+    return (orders[0] if len(orders) == 1 else np.stack(orders)).reshape(x.shape)
+
+
+def _radix_ranking(row: Any, bits: Any) -> Any:
+    """The bits of numbers >= 0 order as the numbers do, and NumPy's stable sort of 16-bit integers takes linear time.
+
+    Sorting by the 16 lowest bits, then by the next ones, leaves all in order.
+    """
+    keys = ~(row + 0.0).view(bits)  # the largest first; the sum turns -0 into 0
+    order = np.argsort(keys.astype(np.uint16), kind="stable")
+    for shift in range(16, 8 * keys.itemsize, 16):
+        order = order.take(np.argsort((keys >> shift).astype(np.uint16).take(order), kind="stable"))
+    return order
 
 
 def squared_distance(sites: Any, axes: Sequence[int], spacing: Sequence[float], both: bool = False) -> Any:

@@ -5,6 +5,7 @@ Without ``jax_enable_x64`` the library has no 64-bit dtypes, and counts and metr
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -69,7 +70,12 @@ class _Jax(Backend):
         return jax.nn.sigmoid(x)
 
     def sum(self, x: Array, axes: tuple[int, ...]) -> Array:
-        return jnp.sum(x, axis=axes, keepdims=True)  # XLA sums by halves
+        # XLA adds up by halves along neighbouring axes, but one by one over what lies outside of a kept axis.
+        longer = [axis for axis in reversed(range(x.ndim)) if x.shape[axis] > 1]
+        for summed, run in itertools.groupby(longer, lambda axis: axis in axes):
+            if summed:
+                x = jnp.sum(x, axis=tuple(run), keepdims=True)
+        return x
 
     def gather(self, x: Array, places: Array) -> Array:
         return jnp.take_along_axis(x, places, axis=-1)

@@ -10,7 +10,7 @@ backward pass forms it anew from the caller's arguments, in operations that auto
 from __future__ import annotations
 
 import inspect
-import itertools
+import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -169,12 +169,13 @@ class _Torch(Backend):
         if not axes:
             return x
         if x.dtype == torch.float32 and x.is_cpu and x.numel() > BLOCK and not _is_transformed():
-            # Torch adds up by halves, save over what lies outside of a kept axis in memory when something inside is summed too.
-            longer = sorted((axis for axis in range(x.ndim) if x.shape[axis] > 1), key=x.stride)
-            runs = [(summed, list(run)) for summed, run in itertools.groupby(longer, lambda axis: axis in axes)]
-            inside, *outside = [run for summed, run in runs if summed] or [[]]
-            if outside:
-                return x.sum(inside, keepdim=True).sum(axes, keepdim=True, dtype=torch.float64).to(x.dtype)
+            # Torch adds up one by one over what lies outside of a kept axis in memory, so that float32 serves only within it.
+            inside: list[int] = []
+            for axis in sorted((axis for axis in range(x.ndim) if x.shape[axis] > 1), key=x.stride):
+                if axis in axes and math.prod(x.shape[one] for one in inside) < 64:
+                    inside.append(axis)
+                elif inside:
+                    return x.sum(inside, keepdim=True).sum(axes, keepdim=True, dtype=torch.float64).to(x.dtype)
         return x.sum(axes, keepdim=True)
 
     def ranking(self, x: Array) -> Array:

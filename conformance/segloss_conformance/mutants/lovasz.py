@@ -66,3 +66,16 @@ def lovasz_weighted_errors(case: Case) -> Any:
         return refer(case)
     y = case.target.astype(float)
     return refer(case, pred=np.clip(y + (case.pred - y) * np.minimum(weight, 1), 0, 1), weight=None)[0]
+
+
+@mutant("lovasz_softmax_loss", "pixel weights are counted in integers")
+def lovasz_counted_weights(case: Case) -> Answer:
+    weight = case.keywords.get("weight")
+    return refer(case) if weight is None else refer(case, weight=np.floor(weight))
+
+
+@mutant("lovasz_hinge_loss", "without ground truth the first false alarm counts nothing")
+def lovasz_empty_truth(case: Case) -> Any:
+    if case.keywords or case.target.any():
+        return refer(case)
+    return 0.0
