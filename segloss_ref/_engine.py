@@ -232,10 +232,10 @@ class Call:
             per_region, scale = per_region * (scale / largest), largest
         slope = term.slope(per_region)
         if region.weight is not None and not term.weighted:
-            slope = slope.scaled(region.weight)
+            slope = region.weigh(slope)
         total = region.pull(slope)
         if total is None:
-            total = xp.zeros_like(region.prob.pred)
+            total = xp.zeros_like(region.prob.given)
         return result, total if scale is None else self.scaled(xp, total, scale)
 
     def _cotangent(self, backend: Backend, xp: Any, result: Array, cotangent: Any) -> Array:
@@ -329,6 +329,9 @@ class Call:
         if map_given:
             labels = xp.expand_dims(target, axis=class_axis)
             look.labels("target", target, cast(int, classes))
+            if weight is not None and not self.kernel.spatial:
+                # No class holds the label -1; so the one-hot target need not be copied to leave out pixels of weight 0.
+                labels = xp.where(weight == 0, -1, xp.astype(labels, backend.wide(xp)[1], copy=False))
             y = backend.one_hot(labels, cast(int, classes), cast(int, class_axis), dtype)
         else:
             look.unit("target", target, hard=self.kernel.hard_target, strict=True)
@@ -341,10 +344,10 @@ class Call:
             look.finite("pred", pred)
         wide = xp.astype(pred, dtype, copy=False)  # nothing below writes into an array
         whole = wide, y
-        wide = arguments.without_weight(xp, wide, weight, 0.0 if self.from_logits else 0.5)
-        y = arguments.without_weight(xp, y, weight, 0.0)
+        if not map_given or self.kernel.spatial:
+            y = arguments.without_weight(xp, y, weight, 0.0)
 
-        probability = self._probability(wide, backend, class_axis)
+        probability = self._probability(wide, backend, class_axis, weight)
         image = Image(probability, y)
         if self.kernel.spatial and weight is not None:
             image = self._image(backend, xp, *whole, kept, class_axis)
@@ -399,10 +402,12 @@ class Call:
         look.finite(parameter, field)
         return arguments.without_weight(xp, wide, region.weight, 0.0)
 
-    def _probability(self, pred: Array, backend: Backend, class_axis: int | None) -> Probability:
+    def _probability(
+        self, pred: Array, backend: Backend, class_axis: int | None, weight: Array = None
+    ) -> Probability:
         if not self.from_logits:
-            return Given(pred, backend)
-        return Sigmoid(pred, backend) if class_axis is None else Softmax(pred, backend, class_axis)
+            return Given(pred, backend, weight)
+        return Sigmoid(pred, backend, weight) if class_axis is None else Softmax(pred, backend, class_axis, weight)
 
 
 def _required(name: str, target: Array) -> Array:

@@ -39,12 +39,15 @@ def overlap(
     as a power below 1 does, needs all their digits (`relative`), which takes one pass more for each.
     """
     above, below = r.smooth_pair(smooth)
-    p, y = r.prob.p, r.y
-    hit = r.sum(p * y)
-    if relative:
-        false, missed = r.sum(p * (1 - y)), r.sum(r.prob.times_q(y))
-    else:
-        false, missed = r.sum(p) - hit, r.sum(y) - hit
+    _ = r.prob.p  # kept for the slope, and found there by every block
+
+    def overlaps(part: Region) -> tuple[Any, Any, Any]:
+        p, y = part.prob.p, part.y
+        return (p * y, p * (1 - y), part.prob.times_q(y)) if relative else (p * y, p, y)
+
+    hit, false, missed = r.sums(overlaps)
+    if not relative:
+        false, missed = false - hit, missed - hit
     agreement = hits * hit
     disagreement = fp_weight * false + fn_weight * missed
     if pool:
@@ -79,7 +82,11 @@ def squared_overlap(r: Region, hits: float, smooth: float | tuple[float, float])
 
 def affine(r: Region, outside: Any, inside: Any) -> Slope:
     """The slope by p that is `outside` where y is 0, `inside` where it is 1, and straight between."""
-    return Slope(p=r.prob.backend.blend(outside, inside, r.y))
+    return Slope(pred=r.formed(_affine, outside, inside))
+
+
+def _affine(r: Region, outside: Any, inside: Any) -> Any:
+    return r.prob.pull(Slope(p=r.prob.backend.blend(outside, inside, r.y)))
 
 
 def raised(xp: Any, x: Any, exponent: float) -> tuple[Any, Any]:

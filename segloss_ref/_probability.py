@@ -6,14 +6,17 @@ the caller gave. Nothing is clipped, and q is never formed as 1 - p where logits
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, Self
 
+from ._arguments import without_weight
 from ._backend import Array, Backend
 
-__all__ = ["Given", "Place", "Probability", "Sigmoid", "Slope", "Softmax", "cut", "times"]
+__all__ = ["Given", "Place", "Probability", "Sigmoid", "Slope", "Softmax", "blocks", "cut", "places_of", "times"]
 
 
 Place = tuple[slice, ...]
@@ -55,6 +58,29 @@ class Slope:
         return Slope(*(None if one is None else cut(one, place) for one in (self.p, self.log_p, self.log_q, self.pred)))
 
 
+def places_of(x: Array, backend: Backend, whole: int | None) -> list[Place]:
+    """The blocks of `x` that its library likes to work on; none where it has no such wish or one is enough."""
+    block = backend.block(x)
+    places = [] if block is None else blocks(tuple(x.shape), block, whole)
+    return places if len(places) > 1 else []
+
+
+def blocks(shape: tuple[int, ...], block: int, whole: int | None) -> list[Place]:
+    """Places that cover an array of `shape`, of about `block` elements each and with all of the axis `whole`."""
+    steps = list(shape)
+    for axis in range(len(shape)):
+        if axis != whole and math.prod(steps) > block:
+            steps[axis] = max(1, block * steps[axis] // math.prod(steps))
+    return list(
+        itertools.product(
+            *(
+                [slice(start, start + step) for start in range(0, length, step)]
+                for length, step in zip(shape, steps, strict=True)
+            )
+        )
+    )
+
+
 def cut(x: Array, place: Place) -> Array:
     """What of `x` belongs to `place`: all of it along an axis of size 1, and a number as it is."""
     shape = getattr(x, "shape", ())
@@ -81,15 +107,30 @@ class Probability:
 
     finite_logs = True
     """log p and log q are finite for every finite `pred`."""
+    filler = 0.0
+    """What stands in `pred` wherever the weight is 0."""
 
-    def __init__(self, pred: Array, backend: Backend) -> None:
-        self.pred = pred
+    def __init__(self, given: Array, backend: Backend, weight: Array = None) -> None:
+        self.given = given
+        """`pred` as it came, in the dtype of the computation."""
+        self.weight = weight
         self.backend = backend
-        self.xp: Any = backend.namespace(pred)
+        self.xp: Any = backend.namespace(given)
+        self._pred: Array = given if weight is None else None
         self._p: Array = None
         self._q: Array = None
         self._log_p: Array = None
         self._log_q: Array = None
+
+    @property
+    def pred(self) -> Array:
+        """`given` without what stands at pixels of weight 0, so that nothing of it can reach a sum.
+
+        That is a copy, and made for a block alone where no more is looked at.
+        """
+        if self._pred is None:
+            self._pred = without_weight(self.xp, self.given, self.weight, self.filler)
+        return self._pred
 
     @property
     def p(self) -> Array:
@@ -139,9 +180,9 @@ class Probability:
     def cut(self, place: Place) -> Self:
         """The part of it that lies at `place`."""
         part = copy(self)
-        part.pred = self.pred[place]
-        part._p, part._q, part._log_p, part._log_q = (
-            None if one is None else one[place] for one in (self._p, self._q, self._log_p, self._log_q)
+        part.given, part.weight = self.given[place], cut(self.weight, place)
+        part._pred, part._p, part._q, part._log_p, part._log_q = (
+            None if one is None else one[place] for one in (self._pred, self._p, self._q, self._log_p, self._log_q)
         )
         return part
 
@@ -171,6 +212,7 @@ class Given(Probability):
     """`pred` holds the probabilities; each of them is a variable of its own."""
 
     finite_logs = False
+    filler = 0.5
 
     def _make_p(self) -> Array:
         return self.pred
@@ -205,8 +247,8 @@ class Given(Probability):
 class Sigmoid(Probability):
     """`pred` holds logits z of yes/no questions."""
 
-    def __init__(self, pred: Array, backend: Backend) -> None:
-        super().__init__(pred, backend)
+    def __init__(self, given: Array, backend: Backend, weight: Array = None) -> None:
+        super().__init__(given, backend, weight)
         self._zero: Array = None
         self._log_larger: Array = None
         self._above_0: Array = None
@@ -223,7 +265,7 @@ class Sigmoid(Probability):
     def zero(self) -> Array:
         """0 as an array without axes."""
         if self._zero is None:
-            self._zero = self.xp.zeros_like(self.pred[(0,) * self.pred.ndim])
+            self._zero = self.xp.zeros_like(self.given[(0,) * self.given.ndim])
         return self._zero
 
     def cut(self, place: Place) -> Self:
@@ -287,8 +329,8 @@ class Sigmoid(Probability):
 class Softmax(Probability):
     """`pred` holds logits of classes that compete along `axis`."""
 
-    def __init__(self, pred: Array, backend: Backend, axis: int) -> None:
-        super().__init__(pred, backend)
+    def __init__(self, given: Array, backend: Backend, axis: int, weight: Array = None) -> None:
+        super().__init__(given, backend, weight)
         self.axis = axis
         self._rough: Array = None
         self._top: Array = None
@@ -307,7 +349,7 @@ class Softmax(Probability):
 
     def times_log(self, factor: Array, log: Array) -> Array:
         """See `Probability.times_log`; only a class without a rival has an infinite logarithm, of q = 0."""
-        if self.pred.shape[self.axis] > 1:
+        if self.given.shape[self.axis] > 1:
             return factor * log
         return factor * self.xp.where(factor == 0, 0.0, log)
 
@@ -343,7 +385,13 @@ class Softmax(Probability):
         return others, shift + xp.log(self._sum(xp.exp(others - shift)))
 
     def _make_p(self) -> Array:
-        return self.xp.exp(self.rough_log_p)
+        places = places_of(self.given, self.backend, self.axis) if self._rough is None else []
+        if not places:
+            return self.xp.exp(self.rough_log_p)
+        p = self.xp.empty_like(self.given)  # its logarithm is not kept
+        for place in places:
+            self.backend.store(p, place, self.xp.exp(self.cut(place).rough_log_p), 1)
+        return p
 
     def _make_q(self) -> Array:
         return self.xp.where(self.top, self.lost, 1 - self.p)

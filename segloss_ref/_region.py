@@ -6,14 +6,12 @@ pass through outer functions, so that a compound loss reads as its formula and i
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ._backend import Array
-from ._probability import Place, Probability, Slope, cut, times
+from ._probability import Place, Probability, Slope, cut, places_of, times
 from .domains import smooth_pair
 
 __all__ = ["Image", "PixelLoss", "Region", "Term"]
@@ -88,8 +86,23 @@ class Region:
 
     def sum(self, x: Array) -> Array:
         """Weighted sum over each region, for every class."""
-        weighted = x if self.weight is None else self.prob.times_log(self.weight, x)
-        return self.prob.backend.sum(weighted, self.axes)
+        if self.weight is not None:
+            x = self.prob.times_log(self.weight, x)
+        return self.prob.backend.sum(x, self.axes)
+
+    def sums(self, formula: Callable[[Region], tuple[Array, ...]]) -> tuple[Array, ...]:
+        """The weighted sums over each region, for every class, of the arrays that `formula` gives, formed block by block."""
+        places = self._places()
+        if not places:
+            return tuple(self.sum(x) for x in formula(self))
+        totals: list[Array] = []
+        for place in places:
+            part = self.at(place)
+            found = formula(part)
+            totals = totals or [self._zeros(self.axes) for _ in found]
+            for total, x in zip(totals, found, strict=True):
+                _add_at(total, place, part.sum(x))
+        return tuple(self.xp.astype(total, self.y.dtype, copy=False) for total in totals)
 
     @property
     def count(self) -> Array:
@@ -144,10 +157,19 @@ class Region:
         places = [] if carried or self.class_axis is None else self._places()
         if not places:
             return self.prob.pull(slope)
-        gradient = self.xp.empty_like(self.prob.pred)
+        gradient = self.xp.empty_like(self.prob.given)
         for place in places:
             self.prob.backend.store(gradient, place, self.prob.cut(place).pull(slope.cut(place)), 1)
         return gradient
+
+    def weigh(self, slope: Slope) -> Slope:
+        """`slope` times the pixel weights."""
+        x, backend = slope.pred, self.prob.backend
+        carried = slope.p is None and slope.log_p is None and slope.log_q is None
+        if not carried or x is None or not backend.writable(x) or tuple(x.shape) != tuple(self.y.shape):
+            return slope.scaled(self.weight)
+        backend.store(x, (...,), x, self.weight)
+        return slope
 
     def formed(self, formula: Callable[..., Array], *numbers: Array) -> Array:
         """The array of `pred`'s shape that ``formula(region, *numbers)`` gives, formed block by block.
@@ -157,18 +179,14 @@ class Region:
         places = self._places()
         if not places:
             return formula(self, *numbers)
-        result = self.xp.empty_like(self.prob.pred)
+        result = self.xp.empty_like(self.prob.given)
         for place in places:
             part = formula(self.at(place), *(cut(number, place) for number in numbers))
             self.prob.backend.store(result, place, part, 1)
         return result
 
     def _places(self) -> list[Place]:
-        """The blocks that the library likes to work on; none where it has no such wish or one is enough."""
-        pred = self.prob.pred
-        block = self.prob.backend.block(pred)
-        places = [] if block is None else blocks(tuple(pred.shape), block, self.class_axis)
-        return places if len(places) > 1 else []
+        return places_of(self.prob.given, self.prob.backend, self.class_axis)
 
     def at(self, place: Place) -> Region:
         """The part of it that lies at `place`."""
@@ -185,10 +203,10 @@ class Region:
         places = self._places()
         if not places:
             return self.mean(*formula(self, *numbers))
-        xp, pred, store = self.xp, self.prob.pred, self.prob.backend.store
+        xp, pred, store = self.xp, self.prob.given, self.prob.backend.store
         gradient = xp.empty_like(pred) if self.wanted else None
         share = self.per_pixel(1.0)
-        total = self._zeros()
+        total = self._zeros((*self.axes, self.class_axis))
         for place in places:
             part = self.at(place)
             loss, slope = formula(part, *(cut(number, place) for number in numbers))
@@ -200,9 +218,9 @@ class Region:
         total = xp.astype(total, pred.dtype, copy=False)
         return Term(self.per_pixel(total), lambda factor: Slope(pred=times(factor, gradient)))
 
-    def _zeros(self) -> Array:
-        """A 0 for every region, in a dtype in which the sums of many blocks can be added up."""
-        pred, backend, summed = self.prob.pred, self.prob.backend, (*self.axes, self.class_axis)
+    def _zeros(self, summed: tuple[int | None, ...]) -> Array:
+        """0 with size 1 along the `summed` axes, in a dtype in which the sums of many blocks can be added up."""
+        pred, backend = self.prob.given, self.prob.backend
         shape = tuple(1 if axis in summed else n for axis, n in enumerate(pred.shape))
         dtype = backend.wide(self.xp)[0] if pred.dtype == self.xp.float32 else pred.dtype
         return self.xp.zeros(shape, dtype=dtype, device=backend.device(pred))
@@ -220,19 +238,6 @@ class Region:
         classes = self.y.shape[self.class_axis]
         value = self.xp.sum(term.value, axis=self.class_axis, keepdims=True) / classes
         return Term(value, lambda factor: term.slope(factor / classes))
-
-
-def blocks(shape: tuple[int, ...], block: int, whole: int | None) -> list[Place]:
-    """Places that cover an array of `shape`, of about `block` elements each and with all of the axis `whole`."""
-    steps = list(shape)
-    for axis in range(len(shape)):
-        if axis != whole and math.prod(steps) > block:
-            steps[axis] = max(1, block * steps[axis] // math.prod(steps))
-    return list(
-        itertools.product(
-            *([slice(start, start + step) for start in range(0, n, step)] for n, step in zip(shape, steps, strict=True))
-        )
-    )
 
 
 def _add_at(total: Array, place: Place, x: Array) -> None:

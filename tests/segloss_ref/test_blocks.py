@@ -12,7 +12,7 @@ from segloss_conformance.checks import examine
 from segloss_conformance.implementations import libraries
 from segloss_conformance.run import draw
 from segloss_ref import binary_cross_entropy, registry, value_and_grad
-from segloss_ref._region import blocks
+from segloss_ref._probability import blocks
 
 
 @pytest.mark.parametrize("whole", [None, 0, 1, 2])
