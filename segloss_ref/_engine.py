@@ -402,9 +402,7 @@ class Call:
         look.finite(parameter, field)
         return arguments.without_weight(xp, wide, region.weight, 0.0)
 
-    def _probability(
-        self, pred: Array, backend: Backend, class_axis: int | None, weight: Array = None
-    ) -> Probability:
+    def _probability(self, pred: Array, backend: Backend, class_axis: int | None, weight: Array = None) -> Probability:
         if not self.from_logits:
             return Given(pred, backend, weight)
         return Sigmoid(pred, backend, weight) if class_axis is None else Softmax(pred, backend, class_axis, weight)

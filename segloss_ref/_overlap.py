@@ -67,17 +67,31 @@ def overlap(
 def squared_overlap(r: Region, hits: float, smooth: float | tuple[float, float]) -> Term:
     """a = hits TP + s_n, d = sum (p-y)^2 + s_d - s_n: what squares in the denominator of Dice and Jaccard come to."""
     above, below = r.smooth_pair(smooth)
-    p, q, y = r.prob.p, r.prob.q, r.y
-    error = r.prob.backend.blend(p, -q, y)
-    agreement, disagreement = hits * r.sum(p * y) + above, r.sum(error * error) + (below - above)
+    _ = r.prob.p  # kept for the slope, and found there by every block
+
+    def squares(part: Region) -> tuple[Any, Any]:
+        error = _error(part)
+        return part.prob.p * part.y, error * error
+
+    hit, off = r.sums(squares)
+    agreement, disagreement = hits * hit + above, off + (below - above)
     total = r.divisor(agreement + disagreement)
 
     def slope(factor: Any) -> Slope:
         share = factor / total
         by_d, by_a = share * (agreement / total), share * (disagreement / total)
-        return Slope(p=2 * by_d * error - (hits * by_a) * y)
+        return Slope(pred=r.formed(_squared, 2 * by_d, hits * by_a))
 
     return Term(disagreement / total, slope)
+
+
+def _error(r: Region) -> Any:
+    """p - y."""
+    return r.prob.backend.blend(r.prob.p, -r.prob.q, r.y)
+
+
+def _squared(r: Region, by_error: Any, by_hit: Any) -> Any:
+    return r.prob.pull(Slope(p=by_error * _error(r) - by_hit * r.y))
 
 
 def affine(r: Region, outside: Any, inside: Any) -> Slope:

@@ -92,7 +92,7 @@ class Region:
 
     def sums(self, formula: Callable[[Region], tuple[Array, ...]]) -> tuple[Array, ...]:
         """The weighted sums over each region, for every class, of the arrays that `formula` gives, formed block by block."""
-        places = self._places()
+        places = self._places_of_classes()
         if not places:
             return tuple(self.sum(x) for x in formula(self))
         totals: list[Array] = []
@@ -152,9 +152,9 @@ class Region:
         return self.xp.max(counted, axis=self.axes, keepdims=True)
 
     def pull(self, slope: Slope) -> Array:
-        """The derivative by `pred`, where the classes' many temporary arrays are worth it block by block."""
+        """The derivative by `pred`, for classes block by block."""
         carried = slope.p is None and slope.log_p is None and slope.log_q is None
-        places = [] if carried or self.class_axis is None else self._places()
+        places = [] if carried else self._places_of_classes()
         if not places:
             return self.prob.pull(slope)
         gradient = self.xp.empty_like(self.prob.given)
@@ -176,7 +176,7 @@ class Region:
 
         `numbers` are as in `mean_of`, or arrays of `pred`'s shape.
         """
-        places = self._places()
+        places = self._places_of_classes()
         if not places:
             return formula(self, *numbers)
         result = self.xp.empty_like(self.prob.given)
@@ -186,7 +186,12 @@ class Region:
         return result
 
     def _places(self) -> list[Place]:
+        """The blocks that the library likes to work on; none where it has no such wish or one is enough."""
         return places_of(self.prob.given, self.prob.backend, self.class_axis)
+
+    def _places_of_classes(self) -> list[Place]:
+        """The same where classes make many and large temporary arrays, else none."""
+        return [] if self.class_axis is None else self._places()
 
     def at(self, place: Place) -> Region:
         """The part of it that lies at `place`."""

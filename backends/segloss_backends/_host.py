@@ -18,13 +18,27 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["ranking", "squared_distance"]
+__all__ = ["innermost", "ranking", "squared_distance"]
 
 _HAS_EDT = importlib.util.find_spec("edt") is not None
 _EXACT_IN_FLOAT32 = 2**24
 _WORTH_A_THREAD = 2**15
 _WORTH_A_RADIX = 2**10  # elements
 _SMALL = 2**14  # its square times 2^24 still has fewer than 53 binary digits
+
+
+def innermost(shape: Sequence[int], strides: Sequence[int], axes: Sequence[int]) -> list[int]:
+    """Those of the summed `axes` that lie innermost in memory with no other axis between: some 64 elements, or all there are.
+
+    Libraries add up such a run by halves, but one by one what lies outside of another axis.
+    """
+    run: list[int] = []
+    for axis in sorted((axis for axis in range(len(shape)) if shape[axis] > 1), key=lambda axis: abs(strides[axis])):
+        if axis in axes and math.prod(shape[one] for one in run) < 64:
+            run.append(axis)
+        elif run:
+            break
+    return run
 
 
 def ranking(x: Any) -> Any:

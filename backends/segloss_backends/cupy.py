@@ -28,7 +28,9 @@ class _CuPy(Backend):
         return expit(x)
 
     def sum(self, x: Array, axes: tuple[int, ...]) -> Array:
-        return cupy.sum(x, axis=axes, keepdims=True, dtype=cupy.result_type(x, cupy.float64)).astype(x.dtype, copy=False)
+        return cupy.sum(x, axis=axes, keepdims=True, dtype=cupy.result_type(x, cupy.float64)).astype(
+            x.dtype, copy=False
+        )
 
     def gather(self, x: Array, places: Array) -> Array:
         return cupy.take_along_axis(x, places, axis=-1)

@@ -10,7 +10,6 @@ backward pass forms it anew from the caller's arguments, in operations that auto
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -169,13 +168,9 @@ class _Torch(Backend):
         if not axes:
             return x
         if x.dtype == torch.float32 and x.is_cpu and x.numel() > BLOCK and not _is_transformed():
-            # Torch adds up one by one over what lies outside of a kept axis in memory, so that float32 serves only within it.
-            inside: list[int] = []
-            for axis in sorted((axis for axis in range(x.ndim) if x.shape[axis] > 1), key=x.stride):
-                if axis in axes and math.prod(x.shape[one] for one in inside) < 64:
-                    inside.append(axis)
-                elif inside:
-                    return x.sum(inside, keepdim=True).sum(axes, keepdim=True, dtype=torch.float64).to(x.dtype)
+            inside = _host.innermost(x.shape, x.stride(), axes)
+            if any(x.shape[axis] > 1 for axis in axes if axis not in inside):
+                return x.sum(inside, keepdim=True).sum(axes, keepdim=True, dtype=torch.float64).to(x.dtype)
         return x.sum(axes, keepdim=True)
 
     def ranking(self, x: Array) -> Array:
