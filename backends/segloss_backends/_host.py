@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["innermost", "ranking", "squared_distance"]
+__all__ = ["WORTH_TWO_SUMS", "innermost", "ranking", "squared_distance"]
 
+WORTH_TWO_SUMS = 2**12
+"""Fewer float32 elements may be added up one by one."""
 _HAS_EDT = importlib.util.find_spec("edt") is not None
 _EXACT_IN_FLOAT32 = 2**24
 _WORTH_A_THREAD = 2**15

@@ -27,17 +27,12 @@ class _CuPy(Backend):
     def sigmoid(self, x: Array) -> Array:
         return expit(x)
 
-    def sum(self, x: Array, axes: tuple[int, ...]) -> Array:
-        return cupy.sum(x, axis=axes, keepdims=True, dtype=cupy.result_type(x, cupy.float64)).astype(
-            x.dtype, copy=False
-        )
-
     def gather(self, x: Array, places: Array) -> Array:
         return cupy.take_along_axis(x, places, axis=-1)
 
     def scatter(self, x: Array, places: Array) -> Array:
         rows = places.reshape(-1, places.shape[-1])
-        result = cupy.empty(rows.shape, dtype=x.dtype)
+        result = cupy.empty_like(x).reshape(rows.shape)
         result[cupy.arange(rows.shape[0])[:, None], rows] = x.reshape(rows.shape)
         return result.reshape(x.shape)
 

@@ -15,8 +15,6 @@ from . import _host
 
 __all__ = ["backend"]
 
-_WORTH_TWO_SUMS = 2**12
-
 
 class _NumPy(Backend):
     name = "numpy"
@@ -45,7 +43,7 @@ class _NumPy(Backend):
         if x.dtype != np.float32:
             return np.sum(x, axis=axes, keepdims=True)
         # float32 adds up by halves along an axis that is contiguous, and one by one elsewhere.
-        inside = _host.innermost(x.shape, x.strides, axes) if x.size > _WORTH_TWO_SUMS else []
+        inside = _host.innermost(x.shape, x.strides, axes) if x.size > _host.WORTH_TWO_SUMS else []
         if len(inside) == 1 and x.strides[inside[0]] == x.itemsize and x.shape[inside[0]] >= 64:
             x = np.sum(x, axis=inside[0], keepdims=True)
         return np.sum(x, axis=axes, keepdims=True, dtype=np.float64).astype(np.float32)

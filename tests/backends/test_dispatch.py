@@ -138,7 +138,7 @@ def cupy_backend(monkeypatch: pytest.MonkeyPatch) -> Any:
     vars(on_device).update({name: value for name, value in vars(namespace).items() if not name.startswith("__")})
     on_device.asarray = lambda array, dtype=None, device=None: FakeCuPy(np.asarray(array, dtype=dtype))  # type: ignore[attr-defined]
     on_device.arange = lambda *args, dtype=None, device=None: FakeCuPy(np.arange(*args, dtype=dtype))  # type: ignore[attr-defined]
-    for name in ("transpose", "empty", "zeros", "float64", "inf", "where", "arange"):
+    for name in ("transpose", "empty", "empty_like", "zeros", "float64", "inf", "where", "arange", "take_along_axis"):
         setattr(cupy, name, getattr(np, name))
     ndimage = types.ModuleType("cupyx.scipy.ndimage")
     ndimage.distance_transform_edt = scipy.ndimage.distance_transform_edt  # type: ignore[attr-defined]

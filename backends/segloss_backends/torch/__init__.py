@@ -167,7 +167,7 @@ class _Torch(Backend):
     def sum(self, x: Array, axes: tuple[int, ...]) -> Array:
         if not axes:
             return x
-        if x.dtype == torch.float32 and x.is_cpu and x.numel() > BLOCK and not _is_transformed():
+        if x.dtype == torch.float32 and x.is_cpu and x.numel() > _host.WORTH_TWO_SUMS and not _is_transformed():
             inside = _host.innermost(x.shape, x.stride(), axes)
             if any(x.shape[axis] > 1 for axis in axes if axis not in inside):
                 return x.sum(inside, keepdim=True).sum(axes, keepdim=True, dtype=torch.float64).to(x.dtype)
