@@ -230,10 +230,7 @@ class Call:
             # Brought to at most 1, lest one value's share overflow before it meets the others'.
             largest = _largest(xp, scale)
             per_region, scale = per_region * (scale / largest), largest
-        slope = term.slope(per_region)
-        if region.weight is not None and not term.weighted:
-            slope = region.weigh(slope)
-        total = region.pull(slope)
+        total = region.pull(term.slope(per_region))
         if total is None:
             total = xp.zeros_like(region.prob.given)
         return result, total if scale is None else self.scaled(xp, total, scale)
@@ -488,7 +485,7 @@ def split_keywords(kernel: Kernel, keywords: Mapping[str, Any]) -> tuple[dict[st
 
 
 def evaluate_gradient(
-    kernel: Kernel, pred: Array, target: Array, cotangent: Any, keywords: Mapping[str, Any]
+    kernel: Kernel, pred: Array, target: Array, keywords: Mapping[str, Any], cotangent: Any = None
 ) -> tuple[Any, Any]:
     """(value, gradient of the sum of the values times `cotangent`) of a loss in closed form."""
     common, own = split_keywords(kernel, keywords)

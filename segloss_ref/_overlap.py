@@ -61,7 +61,7 @@ def overlap(
         by_d, by_a = share * (agreement / total), share * (disagreement / total)
         return affine(r, by_d * fp_weight, -(by_d * fn_weight + by_a * hits))
 
-    return Overlap(Term(disagreement / total, slope), agreement, disagreement)
+    return Overlap(r.term(disagreement / total, slope), agreement, disagreement)
 
 
 def squared_overlap(r: Region, hits: float, smooth: float | tuple[float, float]) -> Term:
@@ -82,7 +82,7 @@ def squared_overlap(r: Region, hits: float, smooth: float | tuple[float, float])
         by_d, by_a = share * (agreement / total), share * (disagreement / total)
         return Slope(pred=r.formed(_squared, 2 * by_d, hits * by_a))
 
-    return Term(disagreement / total, slope)
+    return r.term(disagreement / total, slope)
 
 
 def _error(r: Region) -> Any:

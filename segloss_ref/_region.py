@@ -24,22 +24,23 @@ PixelLoss = tuple[Array, Callable[[], Slope]]
 class Term:
     """A value for every region, with the derivative of each region's value by its pixels.
 
-    `slope(factor)` gives that derivative times `factor`, which is a number or one number a region. Pixel weights are not
-    in it: they multiply the slope of every weighted sum alike, and the engine does that once. A term whose slope has them
-    already says so (`weighted`). `present` marks the regions over which the mean runs, all of them when None.
+    `slope(factor)` gives that derivative times `factor`, which is a number or one number a region. `Region.term` makes one
+    of a weighted sum. `present` marks the regions over which the mean runs, all of them when None; such a term stands by
+    itself.
     """
 
     value: Array
     slope: Callable[[Array], Slope]
-    weighted: bool = False
     present: Array = None
 
     def __add__(self, other: Term) -> Term:
+        if self.present is not None or other.present is not None:
+            raise ValueError("a term whose mean runs over some regions alone cannot be added to another")
         return Term(self.value + other.value, lambda factor: self.slope(factor) + other.slope(factor))
 
     def through(self, value: Array, derivative: Array) -> Term:
         """An outer function of this term, given by its value and its derivative there."""
-        return Term(value, lambda factor: self.slope(factor * derivative))
+        return Term(value, lambda factor: self.slope(factor * derivative), self.present)
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,12 @@ class Region:
             return self.pixels
         return self.prob.backend.sum(self.weight, self.axes)
 
+    def term(self, value: Array, slope: Callable[[Array], Slope]) -> Term:
+        """A term of weighted sums: `slope` is written without the pixel weights, which multiply it here."""
+        if self.weight is None:
+            return Term(value, slope)
+        return Term(value, lambda factor: self.weigh(slope(factor)))
+
     def ratio(self, numerator: Array, denominator: Array) -> Array:
         """numerator/denominator, 0 where both are 0."""
         empty = (denominator == 0) & (numerator == 0)
@@ -144,7 +151,7 @@ class Region:
 
     def class_wise_mean(self, loss: Array, slope: Callable[[], Slope]) -> Term:
         """The weighted mean of a pixel-wise loss, of each class by itself."""
-        return Term(self.per_pixel(self.sum(loss)), lambda factor: slope().scaled(self.per_pixel(factor)))
+        return self.term(self.per_pixel(self.sum(loss)), lambda factor: slope().scaled(self.per_pixel(factor)))
 
     def largest(self, x: Array) -> Array:
         """The maximum over each region, for every class, of pixels of weight above 0; 0 where that leaves none above 0."""
@@ -221,7 +228,7 @@ class Region:
             if gradient is not None:
                 store(gradient, place, part.prob.pull(slope()), cut(share, place))
         total = xp.astype(total, pred.dtype, copy=False)
-        return Term(self.per_pixel(total), lambda factor: Slope(pred=times(factor, gradient)))
+        return self.term(self.per_pixel(total), lambda factor: Slope(pred=times(factor, gradient)))
 
     def _zeros(self, summed: tuple[int | None, ...]) -> Array:
         """0 with size 1 along the `summed` axes, in a dtype in which the sums of many blocks can be added up."""
@@ -233,13 +240,15 @@ class Region:
     def part(self, share: float, term: Term) -> Term:
         """share * term; a share of exactly 0 leaves out even an infinite term."""
         if share == 0:
-            return Term(self.xp.zeros_like(term.value), lambda factor: Slope())
-        return Term(share * term.value, lambda factor: term.slope(share * factor))
+            return Term(self.xp.zeros_like(term.value), lambda factor: Slope(), term.present)
+        return Term(share * term.value, lambda factor: term.slope(share * factor), term.present)
 
     def class_mean(self, term: Term) -> Term:
         """The mean over classes of a value a class; the term itself when there are no classes."""
         if self.class_axis is None:
             return term
+        if term.present is not None:
+            raise ValueError("a term whose mean runs over some classes alone has no mean over all of them")
         classes = self.y.shape[self.class_axis]
         value = self.xp.sum(term.value, axis=self.class_axis, keepdims=True) / classes
         return Term(value, lambda factor: term.slope(factor / classes))

@@ -73,7 +73,7 @@ def _by_erosion(r: Region, *, alpha: float, erosions: int, rescale: Literal["uni
             back = pullbacks[k - 1](back + k**alpha * share)
         return Slope(pred=r.image.prob.pull(Slope(p=2 * error * back)))
 
-    return Term(r.per_pixel(r.sum(total)), slope, weighted=True)
+    return Term(r.per_pixel(r.sum(total)), slope)
 
 
 def _eroded(r: Region, e: Any, rescale: str) -> tuple[Any, Any]:
@@ -128,7 +128,7 @@ def _by_convolution(r: Region, *, alpha: float, radii: Sequence[float]) -> Term:
             )
         return Slope(pred=r.image.prob.pull(Slope(p=by_p)))
 
-    return Term(r.per_pixel(r.sum(a * by_a + b * by_b)), slope, weighted=True)
+    return Term(r.per_pixel(r.sum(a * by_a + b * by_b)), slope)
 
 
 _HAUSDORFF: dict[str, Callable[..., Term]] = {

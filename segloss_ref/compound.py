@@ -61,7 +61,7 @@ def _log_dice(r: Region, smooth: SmoothValue) -> Term:
         by_hit = 2 * factor / xp.where(dice.agreement == 0, xp.inf, dice.agreement)
         return affine(r, factor / total, factor / total - by_hit)
 
-    return Term(value, slope)
+    return r.term(value, slope)
 
 
 def _label_weight(r: Region, weights: Sequence[float], label: int) -> Any:
@@ -129,7 +129,7 @@ def _structural_similarity_loss(r: Region, *, window: int, sigma: float, c4: flo
     m = r.sum(f)
     cross, slope = r.prob.binary_cross_entropy(r.y)
     total = r.sum(r.prob.times_log(e * f, cross))
-    return Term(r.ratio(total, m), lambda factor: slope().scaled(e * f * r.ratio(factor * r.present(m), m)))
+    return r.term(r.ratio(total, m), lambda factor: slope().scaled(e * f * r.ratio(factor * r.present(m), m)))
 
 
 _combo = Kernel(

@@ -42,7 +42,7 @@ def value_and_grad(loss: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
     kernel = kernel_of(loss)
 
     def both(pred: Any, target: Any, *, cotangent: Any = None, **keywords: Any) -> tuple[Any, Any]:
-        return evaluate_gradient(kernel, pred, target, cotangent, keywords)
+        return evaluate_gradient(kernel, pred, target, keywords, cotangent)
 
     both.__name__ = both.__qualname__ = f"value_and_grad({kernel.name})"
     return both

@@ -106,7 +106,7 @@ def _lovasz_softmax_loss(r: Region, *, classes: Literal["present", "all"]) -> Te
     def slope(factor: Any) -> Slope:
         return Slope(pred=r.formed(_by_pred, derivative, factor if present is None else factor * present))
 
-    return Term(value, slope, weighted=True, present=present)
+    return Term(value, slope, present=present)
 
 
 def _lovasz_hinge_loss(r: Region) -> Term:
@@ -118,7 +118,7 @@ def _lovasz_hinge_loss(r: Region) -> Term:
     def slope(factor: Any) -> Slope:
         return Slope(pred=xp.where(inside, (1 - 2 * r.y) * derivative, 0.0) * factor)
 
-    return Term(value, slope, weighted=True)
+    return Term(value, slope)
 
 
 _softmax = Kernel(

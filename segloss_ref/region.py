@@ -60,7 +60,7 @@ def _sensitivity_specificity_loss(r: Region, *, sensitivity_weight: float, power
             return affine(r, up, -down)
         return Slope(p=m.backend.blend(up * m.p ** (k - 1), -down * m.q ** (k - 1), y))
 
-    return Term(w * missed + (1 - w) * false_alarms, slope)
+    return r.term(w * missed + (1 - w) * false_alarms, slope)
 
 
 def _generalized_dice_loss(

@@ -208,7 +208,7 @@ def erosion_counted_from_0(case: Case) -> Answer:
     def formula(r: Region, *, alpha: float, erosions: int, rescale: Any, **own: Any) -> Term:
         term = boundary._by_erosion(r, alpha=alpha, erosions=erosions, rescale=rescale)
         whole = boundary._by_erosion(r, alpha=1e-9, erosions=erosions, rescale=rescale)
-        return Term(term.value - whole.value, lambda f: term.slope(f) + whole.slope(-f), weighted=True)
+        return Term(term.value - whole.value, lambda f: term.slope(f) + whole.slope(-f))
 
     return _method(case, "erosion", formula)
 
@@ -243,7 +243,7 @@ def convolution_detached(case: Case) -> Answer:
             by_p = share * r.per_pixel(factor) * 2 * error * (p + y)
             return Slope(pred=r.image.prob.pull(Slope(p=by_p)))
 
-        return Term(term.value, slope, weighted=True)
+        return Term(term.value, slope)
 
     return _method(case, "convolution", formula)
 
@@ -397,7 +397,7 @@ def _similar(case: Case, structure: Any = None, choose: Any = None, divide: Any 
         cross, slope = r.prob.binary_cross_entropy(r.y)
         factor = e * f if weigh else f
         total = r.sum(r.prob.times_log(factor, cross))
-        return Term(r.ratio(total, m), lambda g: slope().scaled(factor * r.ratio(g * r.present(m), m)))
+        return r.term(r.ratio(total, m), lambda g: slope().scaled(factor * r.ratio(g * r.present(m), m)))
 
     return with_formula(case, formula)
 

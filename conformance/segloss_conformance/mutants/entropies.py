@@ -68,7 +68,7 @@ def cross_entropy_of_foreground(case: Case) -> Answer:
 def cross_entropy_summed(case: Case) -> Answer:
     def formula(r: Region) -> Term:
         loss, slope = r.prob.binary_cross_entropy(r.y)
-        return Term(r.sum(loss), lambda factor: slope().scaled(factor))
+        return r.term(r.sum(loss), lambda factor: slope().scaled(factor))
 
     return refer(case) if case.keywords.get("class_axis") is not None else with_formula(case, formula)
 
