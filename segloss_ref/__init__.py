@@ -9,9 +9,11 @@ from ._backend import Backend, backends
 from .boundary import boundary_loss, hausdorff_loss, shape_aware_loss
 from .compound import combo_loss, exponential_logarithmic_loss, structural_similarity_loss
 from .counts import (
+    ClassConfusion,
     Confusion,
     accuracy,
     balanced_accuracy,
+    class_confusion,
     cohen_kappa,
     confusion,
     dice_score,
@@ -56,6 +58,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Backend",
+    "ClassConfusion",
     "Confusion",
     "SurfaceDistances",
     "accuracy",
@@ -67,6 +70,7 @@ __all__ = [
     "boundary_iou",
     "boundary_loss",
     "centerline_dice",
+    "class_confusion",
     "cohen_kappa",
     "combo_loss",
     "confusion",

@@ -1,7 +1,7 @@
 """Checks and normal forms of the arguments that all losses and metrics share.
 
-Shapes, dtypes, axes and scalars are checked at every call on every library. What needs a look at array values is in the
-functions named ``*_values``, called where that look costs no synchronisation, or by `validate`.
+Shapes, dtypes, axes and scalars are checked at every call on every library. What needs a look at array values is in
+`_values`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,7 @@ __all__ = [
     "Reduction",
     "broadcasts",
     "check_class_weight",
-    "check_labels_values",
-    "check_mask_values",
     "check_same_place",
-    "check_unit_values",
-    "check_weight_values",
     "describe",
     "is_integer",
     "is_not",
@@ -159,7 +155,7 @@ def wide_weight(
 
 def is_not(backend: Backend, xp: Any, labels: Array, label: int) -> Array:
     """Where `labels` differ from `label`, which their own dtype need not hold."""
-    return xp.astype(labels, backend.wide(xp)[1], copy=False) != label
+    return xp.astype(labels, backend.wide(labels)[1], copy=False) != label
 
 
 def without_weight(xp: Any, array: Array, weight: Array, filler: Any) -> Array:
@@ -186,41 +182,3 @@ def check_class_weight(owner: str, class_weight: Any, classes: int | None) -> No
             raise TypeError(f"{owner}: class_weight must hold real numbers, got {factor!r}")
         if not 0 <= float(factor) <= 1e30:
             raise ValueError(f"{owner}: class_weight must be in [0, 1e30], got {factor!r}")
-
-
-def _refuse(owner: str, name: str, xp: Any, array: Array, good: Array, expected: str) -> None:
-    if not bool(xp.all(good)):
-        index = int(xp.argmax(xp.astype(xp.reshape(~good, (-1,)), xp.int8)))
-        found = xp.reshape(xp.broadcast_to(array, good.shape), (-1,))[index]
-        shown = float(found) if is_real(xp, array) else int(found)
-        raise ValueError(f"{owner}: {name} must be {expected}, got {shown}")
-
-
-def _counts(xp: Any, weight: Array, good: Array) -> Array:
-    return good if weight is None else good | (weight == 0)
-
-
-def check_weight_values(owner: str, name: str, xp: Any, weight: Array) -> None:
-    """Weights must lie in [0, 1e30]."""
-    if weight is not None and (is_real(xp, weight) or is_integer(xp, weight)):
-        _refuse(owner, name, xp, weight, (weight >= 0) & (weight <= 1e30), "in [0, 1e30]")
-
-
-def check_unit_values(owner: str, name: str, xp: Any, array: Array, weight: Array, hard: bool = False) -> None:
-    """Values must lie in [0, 1], or be 0 or 1 (`hard`), wherever the weight is not 0."""
-    if hard and weight is None and is_integer(xp, array) and bool((xp.min(array) >= 0) & (xp.max(array) <= 1)):
-        return  # the same in one pass without a temporary: large volumes are integers
-    good = (array == 0) | (array == 1) if hard else (array >= 0) & (array <= 1)
-    _refuse(owner, name, xp, array, _counts(xp, weight, good), "0 or 1" if hard else "in [0, 1]")
-
-
-def check_mask_values(owner: str, name: str, xp: Any, array: Array, weight: Array, finite: bool = True) -> None:
-    """Values must be finite (`finite`), or at least no nan, wherever the weight is not 0."""
-    good = xp.isfinite(array) if finite else ~xp.isnan(array)
-    _refuse(owner, name, xp, array, _counts(xp, weight, good), "finite" if finite else "no nan")
-
-
-def check_labels_values(owner: str, name: str, xp: Any, labels: Array, classes: int, weight: Array) -> None:
-    """Labels must lie in [0, classes) wherever the weight is not 0."""
-    good = (labels >= 0) & (labels < classes)
-    _refuse(owner, name, xp, labels, _counts(xp, weight, good), f"a label in [0, {classes})")

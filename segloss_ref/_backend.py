@@ -77,8 +77,9 @@ class Backend:
         """`array` without any tie to an autograd graph."""
         return array
 
-    def wide(self, xp: Any) -> tuple[Any, Any]:
-        """The dtypes of exact counts: (floating, integer)."""
+    def wide(self, array: Array) -> tuple[Any, Any]:
+        """The dtypes of exact counts, the widest that the device of `array` has: (floating, integer)."""
+        xp = self.namespace(array)
         return xp.float64, xp.int64
 
     def sigmoid(self, x: Array) -> Array:
@@ -130,10 +131,29 @@ class Backend:
     def one_hot(self, labels: Array, classes: int, axis: int, dtype: Any) -> Array:
         """`labels`, of size 1 along `axis`, spread along it: 1 at the label's class. No class holds a label out of range."""
         xp = self.namespace(labels)
-        integer = self.wide(xp)[1]
+        integer = self.wide(labels)[1]
         row = xp.arange(classes, dtype=integer, device=self.device(labels))
         row = xp.reshape(row, tuple(-1 if one == axis else 1 for one in range(labels.ndim)))
         return xp.astype(xp.astype(labels, integer) == row, dtype, copy=False)
+
+    def count(self, mask: Array, axes: tuple[int, ...]) -> Array:
+        """How many of a bool array are True along `axes`."""
+        xp = self.namespace(mask)
+        return xp.sum(xp.astype(mask, self.wide(mask)[1]), axis=axes)
+
+    scatters = False
+    """`tally` is one pass, however many places there are."""
+
+    def tally(self, places: Array, size: int, weight: Array) -> Array:
+        """How often each of 0, ..., size - 1 stands in every row of `places`, integers of shape (rows, n); with a `weight` of
+        that shape the sum of its weights. What is out of range is counted nowhere, and no value is read."""
+        xp = self.namespace(places)
+
+        def total(place: int) -> Array:
+            here = places == place
+            return self.count(here, (1,)) if weight is None else xp.sum(xp.where(here, weight, 0.0), axis=1)
+
+        return xp.stack([total(place) for place in range(size)], axis=1)
 
     def blend(self, start: Array, end: Array, share: Array) -> Array:
         """start (1 - share) + end share: `start` and `end` themselves where the share is 0 and 1."""
@@ -169,7 +189,7 @@ class Backend:
         In the floating dtype of exact counts, and constant for every gradient.
         """
         xp = self.namespace(sites)
-        return squared_distance(xp, sites, axes, spacing, self.wide(xp)[0], self.device(sites))
+        return squared_distance(xp, sites, axes, spacing, self.wide(sites)[0], self.device(sites))
 
     def squared_boundary_distance(self, mask: Array, axes: tuple[int, ...], spacing: tuple[float, ...]) -> Array:
         """The same to the nearest pixel of the other class of `mask`; inf where the mask is empty or full."""

@@ -54,9 +54,10 @@ def _slices(ndim: int, axis: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]
     return tuple(low), tuple(high)
 
 
-def _shrink(mask: Any, surface: str, edge: bool) -> Any:
-    """`mask` eroded by one pixel, by its face neighbours or all neighbours; `edge` is what lies beyond the image."""
-    inner = mask.copy()
+def _shrink(mask: Any, surface: str, edge: bool, inner: Any) -> Any:
+    """`mask` eroded by one pixel, by its face neighbours or all neighbours, written into `inner`; `edge` is what lies beyond
+    the image."""
+    inner[...] = mask
     for axis in range(mask.ndim):
         low, high = _slices(mask.ndim, axis)
         source = mask if surface == "voxel" else inner.copy()
@@ -70,14 +71,13 @@ def _shrink(mask: Any, surface: str, edge: bool) -> Any:
     return inner
 
 
-def _contour(mask: Any, kept: Any, surface: str, border: str) -> Any:
-    """Pixels of `mask` beside one outside it, and not beside an ignored one."""
+def _contour(mask: Any, kept: Any, surface: str, border: str, contour: Any) -> None:
+    """Pixels of `mask` beside one outside it, and not beside an ignored one, written into `contour`."""
     # Pixels beyond the image are outside the mask ("background"), or like the mask ("ignore").
-    contour = _shrink(mask, surface, edge=border == "ignore")
+    _shrink(mask, surface, border == "ignore", contour)
     np.logical_xor(mask, contour, out=contour)
     if kept is not None:
-        contour &= _shrink(kept, surface, edge=True)
-    return contour
+        contour &= _shrink(kept, surface, True, np.empty_like(kept))
 
 
 def _codes(mask: Any) -> Any:
@@ -117,10 +117,11 @@ def elements(
     around = _grown(box, mask.shape)
     if not surfels:
         near = None if kept is None else kept[around]
-        contour = _contour(np.ascontiguousarray(mask[around]), near, surface, border)
-        where[inside] = contour[
-            tuple(slice(b.start - a.start, b.stop - a.start) for b, a in zip(box, around, strict=True))
-        ]
+        # The margin of the lattice has room for the pixels around the box, none of which is in the mask.
+        there = tuple(
+            slice(a.start - f.start + MARGIN, a.stop - f.start + MARGIN) for a, f in zip(around, frame, strict=True)
+        )
+        _contour(np.ascontiguousarray(mask[around]), near, surface, border, where[there])
         return Elements(where, None)
     # One more pixel all around the box: one of the image, or one beyond it, which "ignore" takes as ignored.
     pads = [(int(a.start == b.start), int(a.stop == b.stop)) for b, a in zip(box, around, strict=True)]

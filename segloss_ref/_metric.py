@@ -67,7 +67,7 @@ class Metric:
         with backend.guard():
             here = backend.from_host(np.asarray(value), like)
             xp = backend.namespace(here)
-            return xp.astype(here, backend.wide(xp)[0], copy=False)
+            return xp.astype(here, backend.wide(here)[0], copy=False)
 
 
 def mask_section(
@@ -89,16 +89,18 @@ def mask_section(
 ----------
 pred, target
     Two masks of one shape, library and device: bool, integer 0/1, or floating probabilities, which are foreground
-    where > `threshold`. With `class_axis`, a floating `pred` is decided by argmax along it, a mask without that
-    axis is an integer label map, and two label maps need `num_classes`.{instead}
-{own}threshold : float, default 0.5
-    In [0, 1].
+    where > `threshold`. With `class_axis`, a floating `pred` of any size is decided by argmax along it, a mask
+    without that axis is an integer label map, and two label maps need `num_classes`.{instead}
+{own}from_logits : bool, default False
+    `pred` holds floating scores of any size: decided by argmax along `class_axis`, or foreground where > 0.
+threshold : float, default 0.5
+    In [0, 1]; not with `from_logits`.
 axis : int, tuple of int or None, default None
     {axis}; None: all save `class_axis`.
 class_axis : int or None, default None
     The axis of the classes, each of which is taken against the rest.
 num_classes : int or None, default None
-    The number of classes when both masks are label maps.
+    The number of classes when both masks are label maps, in [1, 65536].
 weight : array or None, default None
     {weight}
 ignore_index : int or None, default None

@@ -1,6 +1,6 @@
 """Counting metrics: numbers of the 2x2 table of two masks, for every region and class.
 
-All take two masks, or one `Confusion` record in their place.
+All take two masks, or one `Confusion` or `ClassConfusion` record in their place.
 """
 
 from __future__ import annotations
@@ -9,16 +9,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Unpack
 
+from . import _arguments as arguments
 from . import registry
 from ._arguments import library_of
-from ._counting import Confusion, Counting, Masks, Outcome, check_own, class_axis_of_record, count_masks, finish
+from ._backend import backend_of
+from ._counting import Counting, Outcome, check_own, class_axis_of_record, count_masks, finish
 from ._metric import Metric, mask_section
+from ._reading import Masks, normal_classes, read_masks, size_of
+from ._records import ClassConfusion, Confusion
+from ._tallies import class_table_on_device, class_table_on_host
 from .domains import Choice, Interval
 
 __all__ = [
+    "ClassConfusion",
     "Confusion",
     "accuracy",
     "balanced_accuracy",
+    "class_confusion",
     "cohen_kappa",
     "confusion",
     "dice_score",
@@ -33,15 +40,28 @@ __all__ = [
     "volumetric_similarity",
 ]
 
+_LOW = 1e-9
+"""Sums of weights between this number and its inverse are taken as they are."""
+_MOST_PLACES = 2**28
+"""The most counts of one `class_confusion`: 2 GiB."""
+
 
 class _Table:
     """The four counts in float64, and the quotients formed of them; `broken` is where one was 0/0."""
 
     def __init__(self, xp: Any, dtype: Any, record: Confusion) -> None:
         self.xp = xp
-        self.tp, self.fp, self.fn, self.tn = (
-            xp.astype(cell, dtype) for cell in (record.tp, record.fp, record.fn, record.tn)
-        )
+        cells = [xp.astype(cell, dtype, copy=False) for cell in (record.tp, record.fp, record.fn, record.tn)]
+        self.found, self.truth = cells[0] + cells[1], cells[0] + cells[2]
+        """How large the prediction is, and the target, in the unit of the record."""
+        if arguments.is_real(xp, record.tp):
+            # Every formula is homogeneous: sums of weights are brought near 1, so that no product leaves the dtype's range.
+            largest = xp.maximum(xp.maximum(cells[0], cells[1]), xp.maximum(cells[2], cells[3]))
+            usual = (largest > _LOW) & (largest < 1 / _LOW) | (largest == 0)
+            seen = backend_of(usual).readable(usual)
+            if seen is None or not seen.all():
+                cells = [cell / xp.where(usual, 1.0, largest) for cell in cells]
+        self.tp, self.fp, self.fn, self.tn = cells
         self.broken: Any = xp.zeros_like(self.tp, dtype=xp.bool)
 
     def over(self, numerator: Any, denominator: Any) -> Any:
@@ -59,40 +79,45 @@ class _Count(Metric):
 
     family = "counts"
     shared = mask_section(
-        record="Confusion",
+        record="Confusion` or `ClassConfusion",
         axis="The axes that are counted together",
-        weight="Pixel weights >= 0 that broadcast to the pixels; 0 leaves a pixel out.",
+        weight="Pixel weights in [0, 1e30] that broadcast to the pixels; 0 leaves a pixel out.",
         ignored="The label in an integer `target` of pixels to leave out.",
         undefined="The value wherever a term of the formula is 0/0.",
         empty="TP + FP = 0, or TP + FN = 0, of the pixels that are counted",
         support="its pixels, or the sum of their weights",
         result=".",
-        values="; array values (integers other than 0 and 1, probabilities outside\n    [0, 1], labels out of range, "
-        "negative weights) on NumPy, elsewhere through `segloss_ref.validate`.",
+        values="""; array values (integers other than 0 and 1, probabilities outside
+    [0, 1], nan, labels out of range, weights outside [0, 1e30]) wherever the arrays lie in the host's memory and nothing
+    compiles, traces or transforms the call, elsewhere through `segloss_ref.validate`.""",
     )
 
     def __call__(self, pred: Any, target: Any, counting: Counting, **own: Any) -> Any:
         name = self.name
         check_own(registry.metrics[name], own)
         keywords, how = self.split(counting)
-        if isinstance(pred, Confusion):
+        home = None
+        if isinstance(pred, Confusion | ClassConfusion):
             if target is not None or keywords:
                 more = ", ".join(["target", *keywords] if target is not None else keywords)
-                raise TypeError(f"{name}: a Confusion record takes the place of the masks and of {more}")
-            record = pred
+                raise TypeError(f"{name}: a {type(pred).__name__} record takes the place of the masks and of {more}")
+            record = pred.confusion() if isinstance(pred, ClassConfusion) else pred
         else:
-            with library_of(name, pred).guard():
-                record = count_masks(name, pred, target, keywords)
+            home = library_of(name, pred)
+            with home.guard():
+                record = count_masks(name, pred, target, keywords, home=False)
         backend = library_of(name, record.tp)
         xp = backend.namespace(record.tp)
         class_axis = record.class_axis
         if record is pred:  # perhaps made by hand
             class_axis = class_axis_of_record(name, class_axis, record.tp.ndim, how.reduction)
         with backend.guard():
-            table = _Table(xp, backend.wide(xp)[0], record)
+            table = _Table(xp, backend.wide(record.tp)[0], record)
             value = self.formula(table, **own)
-            found = Outcome(value, table.broken, table.tp + table.fp, table.tp + table.fn, class_axis)
-            return finish(xp, found, how)
+            found = Outcome(value, table.broken, table.found, table.truth, class_axis)
+            if home is None or home is backend:
+                return finish(xp, found, how)
+        return self.finish_on_host(pred, found, how)  # what was counted there is cheapest to evaluate there
 
     def check_masks(self, pred: Any, target: Any, own: Mapping[str, Any], masks: Mapping[str, Any]) -> None:
         count_masks(self.name, pred, target, masks, check_values=True)
@@ -121,6 +146,88 @@ def confusion(pred: Any, target: Any, **masks: Unpack[Masks]) -> Confusion:
     """
     with library_of("confusion", pred).guard():
         return count_masks("confusion", pred, target, masks)
+
+
+def class_confusion(
+    pred: Any,
+    target: Any,
+    *,
+    num_classes: int,
+    axis: int | tuple[int, ...] | None = None,
+    weight: Any = None,
+    ignore_index: int | None = None,
+) -> ClassConfusion:
+    """Count the pixels of every pair of classes of two label maps, in one pass.
+
+    Parameters
+    ----------
+    pred, target
+        Two integer label maps of one shape, library and device, with labels in [0, `num_classes`).
+    num_classes : int
+        In [1, 65536], and such that all tables together have at most 2^28 numbers (2 GiB).
+    axis : int, tuple of int or None, default None
+        The axes of the label maps that are counted together; None: all.
+    weight : array or None, default None
+        Pixel weights in [0, 1e30] that broadcast to the label maps; 0 leaves a pixel out.
+    ignore_index : int or None, default None
+        The label in `target` of pixels to leave out.
+
+    Returns
+    -------
+    ClassConfusion, a record of ``counts[..., target, pred]``: int64, or float64 sums of weights, after the axes that are
+    not counted together. Records of one shape add up; every counting metric takes the record in place of its masks, each
+    class against the rest along the last axis, and ``record.confusion()`` is what `confusion` gives.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arguments outside what is said above; for labels out of range and weights outside [0, 1e30] wherever the arrays
+        lie in the host's memory and nothing compiles, traces or transforms the call. Elsewhere a pixel with a label out of
+        range is counted nowhere.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segloss_ref import class_confusion, dice_score
+    >>> record = class_confusion(np.array([0, 1, 2, 2]), np.array([0, 1, 1, 2]), num_classes=3)
+    >>> record.counts.tolist()
+    [[1, 0, 0], [0, 1, 1], [0, 0, 1]]
+    >>> [round(float(score), 6) for score in dice_score(record)]
+    [1.0, 0.666667, 0.666667]
+    """
+    name = "class_confusion"
+    backend = library_of(name, pred)
+    xp = backend.namespace(pred)
+    classes = normal_classes(name, num_classes)
+    if target is None:
+        raise TypeError(f"{name}: target must be an array like pred, got None")
+    arguments.check_same_place(name, backend, pred, target=target)
+    for which, labels in (("pred", pred), ("target", target)):
+        if not arguments.is_integer(xp, labels):
+            raise TypeError(f"{name}: {which} must be an integer label map, got {arguments.describe(labels)}")
+    if tuple(pred.shape) != tuple(target.shape):
+        raise ValueError(f"{name}: target must have shape {tuple(pred.shape)}, got {tuple(target.shape)}")
+    axes = tuple(range(pred.ndim)) if axis is None else arguments.normal_axes(name, axis, pred.ndim)
+    masks: Masks = {
+        "class_axis": -1,
+        "num_classes": classes,
+        "axis": axes,
+        "weight": weight,
+        "ignore_index": ignore_index,
+    }
+    with backend.guard():
+        reading = read_masks(name, pred, target, masks)
+        regions = size_of([size for place, size in enumerate(pred.shape) if place not in axes])
+        if regions * classes**2 > _MOST_PLACES:
+            raise ValueError(f"{name}: num_classes must leave at most {_MOST_PLACES} counts in all, which are "
+                             f"{regions} x num_classes^2 here, got {classes}")  # fmt: skip
+        host = reading.on_host(False)
+        if host is None:
+            return ClassConfusion._trusted(counts=class_table_on_device(reading, classes))
+        counts = backend.from_host(class_table_on_host(name, host, classes), pred)
+        if weight is not None:
+            counts = xp.astype(counts, backend.wide(pred)[0], copy=False)
+        return ClassConfusion._trusted(counts=counts)
 
 
 def _dice_score_formula(t: _Table) -> Any:
@@ -252,8 +359,11 @@ def balanced_accuracy(pred: Any, target: Any = None, **counting: Unpack[Counting
 
 
 def _f_score_formula(t: _Table, *, beta: float) -> Any:
-    b2 = beta * beta
-    return t.over((1 + b2) * t.tp, (1 + b2) * t.tp + b2 * t.fn + t.fp)
+    # (1 + beta^2) is divided out, so that no beta is too large or too small for the dtype.
+    ratio = min(beta, 1 / beta) ** 2
+    shares = ratio / (1 + ratio), 1 / (1 + ratio)
+    a, b = shares if beta < 1 else shares[::-1]
+    return t.over(t.tp, t.xp.where(t.tp == 0, t.fn + t.fp, t.tp + a * t.fn + b * t.fp))
 
 
 _f_score = _Count("f_score", "van Rijsbergen: Information Retrieval, 1979, chapter 7", _f_score_formula)
@@ -274,9 +384,11 @@ def f_score(
 
 
 def _matthews_correlation_formula(t: _Table) -> Any:
-    # In pairs, so that a perfect match gives 1 to the last digit.
-    spread = t.xp.sqrt((t.tp + t.fp) * (t.tp + t.fn)) * t.xp.sqrt((t.tn + t.fp) * (t.tn + t.fn))
-    return t.over(t.tp * t.tn - t.fp * t.fn, spread)
+    def middle(a: Any, b: Any) -> Any:
+        """The geometric mean, of equal numbers that number, so that a perfect match gives 1 to the last digit."""
+        return t.xp.where(a == b, a, t.xp.sqrt(a) * t.xp.sqrt(b))
+
+    return t.over(t.tp * t.tn - t.fp * t.fn, middle(t.tp + t.fp, t.tp + t.fn) * middle(t.tn + t.fp, t.tn + t.fn))
 
 
 _matthews_correlation = _Count(
@@ -314,7 +426,9 @@ def cohen_kappa(pred: Any, target: Any = None, **counting: Unpack[Counting]) -> 
 
 
 def _tversky_index_formula(t: _Table, *, fp_weight: float, fn_weight: float) -> Any:
-    return t.over(t.tp, t.tp + fp_weight * t.fp + fn_weight * t.fn)
+    # Without a true positive it matters alone whether there is an error that weighs anything, be it ever so little.
+    errors = (t.fp if fp_weight else 0.0) + (t.fn if fn_weight else 0.0) + 0.0 * t.tp
+    return t.over(t.tp, t.xp.where(t.tp == 0, errors, t.tp + fp_weight * t.fp + fn_weight * t.fn))
 
 
 _tversky_index = _Count(

@@ -29,6 +29,8 @@ class _OutlineMetric(Metric):
     formula: Callable[..., float]
     prepare: Callable[..., Mapping[str, Any]]
     """``prepare(axes, **own)``: the formula's own keywords; raises where they do not fit together or the spatial axes."""
+    margin: Callable[..., Sequence[int]]
+    """``margin(axes, **ready)``: how far around a class the formula looks, in pixels along each spatial axis."""
 
     family = "surface"
     shared = mask_section(
@@ -46,17 +48,18 @@ another device are copied there and the values back.""",
 
     def _read(self, pred: Any, target: Any, own: Mapping[str, Any], masks: Any) -> tuple[Host, Mapping[str, Any]]:
         host = read_on_host(self.name, pred, target, masks)
-        return host, self.prepare(host.reading.axes, **own)
+        return host, self.prepare(host.axes, **own)
 
     def __call__(self, pred: Any, target: Any, counting: Counting, **own: Any) -> Any:
         check_own(registry.metrics[self.name], own)
         keywords, how = self.split(counting)
         with library_of(self.name, pred).guard():
             host, ready = self._read(pred, target, own, keywords)
-        rows = [
-            (self.formula(p, t, kept, **ready), np.count_nonzero(p), np.count_nonzero(t))
-            for p, t, kept in host.regions()
-        ]
+        margin = self.margin(len(host.axes), **ready)
+        rows = []
+        for place in np.ndindex(host.shape):
+            p, t, kept = host.region(place, margin)
+            rows.append((self.formula(p, t, kept, **ready), np.count_nonzero(p), np.count_nonzero(t)))
         value, pred_size, target_size = (np.array(column).reshape(host.shape) for column in zip(*rows, strict=True))
         found = Outcome(value, np.isnan(value), pred_size, target_size, host.reading.values_class_axis)
         return self.finish_on_host(pred, found, how)
@@ -104,11 +107,16 @@ def _boundary_iou_prepare(axes: Sequence[int], *, width: float, definition: str,
     return {"width": width, "spacing": None}
 
 
+def _boundary_iou_margin(axes: int, *, width: float, spacing: Sequence[float] | None) -> Sequence[int]:
+    return [int(min(width / step, 2.0**31)) + 1 for step in (spacing or (1.0,) * axes)]
+
+
 _boundary_iou = _OutlineMetric(
     "boundary_iou",
     "Cheng, Girshick, Dollár, Berg, Kirillov: Boundary IoU, CVPR 2021",
     _boundary_iou_formula,
     _boundary_iou_prepare,
+    _boundary_iou_margin,
 )
 
 
@@ -160,6 +168,8 @@ def _skeleton(mask: Any, method: str) -> Any:
 
 
 def _centerline_formula(p: Any, t: Any, kept: Any, *, method: str) -> float:
+    if p.any() != t.any():
+        return 0.0
     shares = []
     for mine, other in ((p, t), (t, p)):
         line = _skeleton(mine, method) if mine.any() else mine
@@ -184,6 +194,7 @@ _centerline = _OutlineMetric(
     "Shit et al.: clDice, a novel topology-preserving loss function for tubular structure segmentation, CVPR 2021",
     _centerline_formula,
     _centerline_prepare,
+    lambda axes, method: (1,) * axes,
 )
 
 
@@ -199,7 +210,8 @@ def centerline_dice(
 
     The skeleton is that of `skimage.morphology.skeletonize` by the `method` "zhang" (Zhang and Suen 1984; 2 spatial axes)
     or "lee" (Lee, Kashyap and Chu 1994; 2 or 3); the two differ, and so does the value. scikit-image is the extra
-    ``skeleton``; without it, ImportError. Two shares of 0 have the mean 0; a mask without a skeleton makes it 0/0.
+    ``skeleton``; without it, ImportError. Two shares of 0 have the mean 0, and so has one empty mask beside one that is
+    not; the value is `undefined` where both are empty.
 
     Source: {citation}.
 

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Annotated, Any, Literal, Unpack
 
 import numpy as np
 
 from . import registry
-from ._arguments import library_of
-from ._counting import Counting, Masks, Outcome, check_own, class_axis_of_record
+from ._arguments import describe, is_real, library_of, normal_class_axis
+from ._counting import Counting, Outcome, check_own, class_axis_of_record
 from ._geometry import SpacingValue, steps
 from ._measuring import Host, Pair, Side, check_surface, measure, read_on_host
 from ._metric import Metric, mask_section
+from ._reading import Masks
+from ._records import check_array, check_magnitudes, dictionary_fields, host_array
 from .domains import Choice, Interval, Spacing
 
 __all__ = ["SurfaceDistances", "average_surface_distance", "hausdorff_distance", "surface_dice", "surface_distances"]
@@ -38,7 +40,14 @@ class SurfaceDistances:
     """Both directed sets of distances between two surfaces, which every surface metric takes in place of the masks.
 
     Arrays of the masks' library, float64 where it has that. With several regions or classes the elements of one follow
-    those of the one before, in C order of `shape`; `pred_counts` and `target_counts` say how many each has.
+    those of the one before, in C order of `shape`; `pred_counts` and `target_counts` say how many each has. `to_dict` and
+    `from_dict` carry the record through JSON.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For fields of other kinds than said below, or that do not fit together; for distances and sizes that are negative or
+        nan and sizes that are infinite, on any CPU array outside of tracing and transforms.
     """
 
     pred_to_target: Any
@@ -71,15 +80,81 @@ class SurfaceDistances:
         """Where the target holds no pixel at all, a NumPy array of `shape`."""
         return self.target_pixels == 0
 
+    def __post_init__(self) -> None:
+        owner = "SurfaceDistances"
+        Choice(("voxel", "voxel_full", "surfel")).check(owner, "surface", self.surface)
+        if not isinstance(self.shape, tuple) or not all(type(size) is int and size >= 0 for size in self.shape):
+            raise TypeError(f"{owner}: shape must be a tuple of integers >= 0, got {type(self.shape).__name__}")
+        kinds = {name: check_array(owner, name, getattr(self, name)) for name in _SETS}
+        for name, xp in kinds.items():
+            array = getattr(self, name)
+            if xp is not kinds["pred_to_target"] or array.ndim != 1 or not is_real(xp, array):
+                raise TypeError(f"{owner}: {name} must be floating with one axis and of the library of pred_to_target, got "
+                                f"{describe(array)}")  # fmt: skip
+            check_magnitudes(owner, name, array, finite=name.endswith("sizes"))
+        for side, distances in (("pred", self.pred_to_target), ("target", self.target_to_pred)):
+            counts, pixels = (getattr(self, f"{side}_{what}") for what in ("counts", "pixels"))
+            for name, array in ((f"{side}_counts", counts), (f"{side}_pixels", pixels)):
+                if not isinstance(array, np.ndarray | np.generic) or array.dtype.kind not in "iu":
+                    raise TypeError(f"{owner}: {name} must be a NumPy array of integers, got {type(array).__name__}")
+                if array.shape != self.shape:
+                    raise ValueError(f"{owner}: {name} must have shape {self.shape}, got {array.shape}")
+                if array.min(initial=0) < 0:
+                    raise ValueError(f"{owner}: {name} must not be negative, got {array.min()}")
+            length, sizes = distances.shape[0], getattr(self, f"{side}_sizes").shape[0]
+            if sizes != length:
+                raise ValueError(
+                    f"{owner}: {side}_sizes must have one number for each of the {length} distances, got {sizes}"
+                )
+            if counts.sum() != length or ((pixels == 0) & (counts > 0)).any():
+                raise ValueError(f"{owner}: {side}_counts must be 0 where {side}_pixels is, and {length} in all, as there are "
+                                 f"distances, got a sum of {counts.sum()}")  # fmt: skip
+        object.__setattr__(self, "class_axis", normal_class_axis(owner, self.class_axis, len(self.shape)))
+
+    @classmethod
+    def _trusted(cls, *values: Any) -> SurfaceDistances:
+        """A record that needs no check, since it was measured."""
+        record = object.__new__(cls)
+        record.__dict__.update(zip((field.name for field in fields(cls)), values, strict=True))
+        return record
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record in lists, numbers and strings, which JSON takes: one entry a field; an infinite distance is "inf"."""
+        home = library_of("SurfaceDistances", self.pred_to_target).to_numpy
+        found: dict[str, Any] = {"surface": self.surface, "shape": list(self.shape), "class_axis": self.class_axis}
+        for name in _SETS:
+            found[name] = ["inf" if number == math.inf else number for number in home(getattr(self, name)).tolist()]
+        return found | {name: getattr(self, name).tolist() for name in _TABLES}
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> SurfaceDistances:
+        """The record, of NumPy arrays, that `to_dict` wrote. ValueError or TypeError for anything else."""
+        owner = "SurfaceDistances"
+        found = dict(dictionary_fields(owner, given, tuple(field.name for field in fields(cls))))
+        for name in ("shape", *_SETS):
+            if not isinstance(found[name], list | tuple):
+                raise TypeError(f"{owner}: {name} must be a list, got {type(found[name]).__name__}")
+        found["shape"] = tuple(found["shape"])
+        for name in _SETS:
+            numbers = [math.inf if isinstance(one, str) and one == "inf" else one for one in found[name]]
+            found[name] = host_array(owner, name, numbers, "float64")
+        for name in _TABLES:
+            found[name] = host_array(owner, name, found[name], "int64")
+        return cls(**found)
+
+
+_SETS = ("pred_to_target", "target_to_pred", "pred_sizes", "target_sizes")
+_TABLES = ("pred_counts", "target_counts", "pred_pixels", "target_pixels")
+
 
 def _record_of(host: Host, surface: str, pairs: list[Pair]) -> SurfaceDistances:
     """The pairs as one record, in the masks' own library."""
-    reading = host.reading
-    floating = reading.backend.wide(reading.xp)[0]
+    backend = host.reading.backend
+    floating = backend.wide(host.like)[0]
 
     def join(parts: list[Any]) -> Any:
-        whole = reading.backend.from_host(np.concatenate([np.empty(0), *parts]), reading.pred)
-        return reading.xp.astype(whole, floating, copy=False)
+        whole = backend.from_host(np.concatenate([np.empty(0), *parts]), host.like)
+        return backend.namespace(host.like).astype(whole, floating, copy=False)
 
     def sizes(side: Side) -> Any:
         return np.ones(side.distances.size) if side.sizes is None else side.sizes
@@ -87,7 +162,7 @@ def _record_of(host: Host, surface: str, pairs: list[Pair]) -> SurfaceDistances:
     def over_regions(values: list[Any]) -> Any:
         return np.array(values).reshape(host.shape)
 
-    return SurfaceDistances(
+    return SurfaceDistances._trusted(
         join([pair.pred.distances for pair in pairs]),
         join([pair.target.distances for pair in pairs]),
         join([sizes(pair.pred) for pair in pairs]),
@@ -98,7 +173,7 @@ def _record_of(host: Host, surface: str, pairs: list[Pair]) -> SurfaceDistances:
         over_regions([pair.target.distances.size for pair in pairs]),
         over_regions([pair.pred_pixels for pair in pairs]),
         over_regions([pair.target_pixels for pair in pairs]),
-        reading.values_class_axis,
+        host.reading.values_class_axis,
     )
 
 
@@ -165,8 +240,8 @@ def _measured(
     name: str, pred: Any, target: Any, own: Mapping[str, Any], masks: Mapping[str, Any], only_check: bool = False
 ) -> tuple[Host, list[Pair]]:
     host = read_on_host(name, pred, target, masks)
-    spacing = steps(name, own["spacing"], host.reading.axes)
-    check_surface(name, own["surface"], host.axes)
+    spacing = steps(name, own["spacing"], host.axes)
+    check_surface(name, own["surface"], len(host.axes))
     return host, [] if only_check else measure(host, spacing, own["surface"], own["border"])
 
 
@@ -227,7 +302,7 @@ class _SurfaceMetric(Metric):
             self.refuse(own["surface"], **formula)
             with library_of(self.name, pred).guard():
                 host, pairs = _measured(self.name, pred, target, own, keywords)
-            class_axis, shape, like = host.reading.values_class_axis, host.shape, host.reading.pred
+            class_axis, shape, like = host.reading.values_class_axis, host.shape, host.like
         rows = [(self._value(pair, formula), pair.undefined, pair.pred_pixels, pair.target_pixels) for pair in pairs]
         value, undefined, *sizes = (np.array(column).reshape(shape) for column in zip(*rows, strict=True))
         return self.finish_on_host(like, Outcome(value, undefined, sizes[0], sizes[1], class_axis), how)

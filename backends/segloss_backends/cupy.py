@@ -24,6 +24,16 @@ class _CuPy(Backend):
     def device(self, array: Array) -> Any:
         return array.device
 
+    scatters = True
+
+    def tally(self, places: Array, size: int, weight: Array) -> Array:
+        rows = places.shape[0]
+        place = cupy.where((places >= 0) & (places < size), places, size)  # the last place is cut off again
+        # Of 64-bit integers, CuPy adds at places the unsigned alone.
+        counted = cupy.zeros((rows, size + 1), dtype=cupy.uint64 if weight is None else weight.dtype)
+        cupy.add.at(counted, (cupy.arange(rows)[:, None], place), cupy.uint64(1) if weight is None else weight)
+        return counted[:, :size].astype(cupy.int64 if weight is None else weight.dtype)
+
     def sigmoid(self, x: Array) -> Array:
         return expit(x)
 

@@ -57,8 +57,20 @@ class _Jax(Backend):
             return None
         return self.to_numpy(array)
 
-    def wide(self, xp: Any) -> tuple[Any, Any]:
+    def wide(self, array: Array) -> tuple[Any, Any]:
         return (jnp.float64, jnp.int64) if _has_64_bits() else (jnp.float32, jnp.int32)
+
+    def count(self, mask: Array, axes: tuple[int, ...]) -> Array:
+        return jnp.sum(mask, axis=axes, dtype=self.wide(mask)[1])
+
+    scatters = True
+
+    def tally(self, places: Array, size: int, weight: Array) -> Array:
+        rows = places.shape[0]
+        place = jnp.where((places >= 0) & (places < size), places, size)  # the last place is cut off again
+        nothing = jnp.zeros((rows, size + 1), dtype=self.wide(places)[1] if weight is None else weight.dtype)
+        counted = nothing.at[jnp.arange(rows)[:, None], place].add(1 if weight is None else weight)
+        return counted[:, :size]
 
     def apply(self, run: Any, pred: Array, *constants: Array) -> Array:
         return _closed_form(run, pred, *constants)

@@ -146,6 +146,27 @@ class _Torch(Backend):
         values = array.detach()
         return (values.float() if values.dtype == torch.bfloat16 else values).numpy()
 
+    def wide(self, array: Array) -> tuple[Any, Any]:
+        return torch.float32 if array.device.type == "mps" else torch.float64, torch.int64
+
+    def from_host(self, array: Array, like: Array) -> Array:
+        # A device without float64 does not even take it to narrow it.
+        narrow = array.dtype == np.float64 and self.wide(like)[0] == torch.float32
+        return torch.as_tensor(array.astype(np.float32) if narrow else array, device=like.device)
+
+    def count(self, mask: Array, axes: tuple[int, ...]) -> Array:
+        return array_api_compat.torch.sum(mask, axis=axes, dtype=torch.int64)
+
+    scatters = True
+
+    def tally(self, places: Array, size: int, weight: Array) -> Array:
+        rows = places.shape[0]
+        place = torch.where((places >= 0) & (places < size), places, size)  # the last place is cut off again
+        place = place + torch.arange(0, rows * (size + 1), size + 1, device=places.device)[:, None]
+        added = torch.ones_like(place) if weight is None else weight.expand(place.shape)
+        nothing = torch.zeros(rows * (size + 1), dtype=added.dtype, device=places.device)
+        return nothing.scatter_add(0, place.reshape(-1), added.reshape(-1)).reshape(rows, size + 1)[:, :size]
+
     def guard(self) -> AbstractContextManager[Any]:
         return torch.no_grad()
 
