@@ -6,6 +6,7 @@ import itertools
 import math
 import subprocess
 import sys
+import tracemalloc
 from typing import Any
 
 import array_api_strict
@@ -283,7 +284,9 @@ def test_centerline_dice() -> None:
     for method in ("zhang", "lee"):
         assert float(ref.centerline_dice(a, b, method=method)) == pytest.approx(2 * 5 / 7 / (1 + 5 / 7))
         assert float(ref.centerline_dice(a, np.roll(a, 1, 0), method=method)) == 0
-        assert math.isnan(ref.centerline_dice(a, b & False, method=method))
+        assert float(ref.centerline_dice(a, b & False, method=method)) == 0  # a complete miss
+        assert float(ref.centerline_dice(b & False, a, method=method, undefined=1.0)) == 0
+        assert math.isnan(ref.centerline_dice(a & False, b & False, method=method))
 
 
 def test_without_scikit_image_the_extra_is_named() -> None:
@@ -449,3 +452,77 @@ def test_centre_lines_of_arrays_that_cannot_be_written_to() -> None:
     mask[1:4, 1:6] = True
     mask.setflags(write=False)
     assert float(ref.centerline_dice(mask, mask)) == 1.0
+
+
+# Label maps, class after class. ---------------------------------------------------------------------------------------
+
+
+def _label_maps(seed: int, shape: tuple[int, ...] = (2, 13, 17)) -> Any:
+    """Two maps of five labels, one of which neither has: blobs, some at the edges, on a background of 0 or of 3."""
+    rng = np.random.default_rng(seed)
+    maps = np.full((2, *shape), rng.choice([0, 3]), dtype=rng.choice([np.uint8, np.int64, np.int16]))
+    for one in maps:
+        for label in (1, 2, 3, 0):
+            low = [int(rng.integers(0, n - 2)) for n in shape[1:]]
+            one[int(rng.integers(0, 2)), low[0] : low[0] + 6, low[1] : low[1] + 5][
+                rng.random((6, 5))[: shape[1] - low[0], : shape[2] - low[1]] < 0.8
+            ] = label
+    return maps[0], maps[1]
+
+
+_CALLS: list[tuple[str, dict[str, Any]]] = [
+    ("hausdorff_distance", {"spacing": (1.5, 0.75)}),
+    ("hausdorff_distance", {"border": "ignore", "surface": "voxel_full"}),
+    ("average_surface_distance", {"border": "ignore"}),
+    ("average_surface_distance", {"surface": "surfel"}),
+    ("surface_dice", {"surface": "surfel", "border": "ignore", "tolerance": 1.0, "spacing": (1, 2)}),
+    ("boundary_iou", {"width": 2}),
+    ("boundary_iou", {"width": 1.8, "definition": "distance", "spacing": (0.7, 1.3)}),
+    ("centerline_dice", {"method": "zhang"}),
+    ("centerline_dice", {"method": "lee"}),
+]
+
+
+@pytest.mark.parametrize(("name", "own"), _CALLS)
+@pytest.mark.parametrize("leave_out", ["nothing", "label", "weight", "both"])
+def test_a_class_in_its_box_is_that_class_in_the_image(name: str, own: dict[str, Any], leave_out: str) -> None:
+    if name == "centerline_dice":
+        pytest.importorskip("skimage")
+    metric = ref.registry.metrics[name].function
+    for seed in range(6):
+        pred, target = _label_maps(seed)
+        rng = np.random.default_rng(seed)
+        keywords: dict[str, Any] = {}
+        kept = np.ones(target.shape, dtype=bool)
+        if leave_out in ("label", "both"):
+            keywords["ignore_index"] = 100
+            target = np.where(rng.random(target.shape) < 0.05, 100, target).astype(target.dtype)
+            kept &= target != 100
+        if leave_out in ("weight", "both"):
+            keywords["weight"] = (rng.random(target.shape[1:]) > 0.05).astype(np.float32)
+            kept &= keywords["weight"] > 0
+        found = metric(pred, target, class_axis=0, num_classes=5, axis=(2, 3), **own, **keywords)
+        assert found.shape == (5, 2)
+        hot = np.stack([pred == label for label in range(5)], axis=-1)
+        one_sided = metric(hot, target, class_axis=3, axis=(1, 2), **own, **keywords)
+        for label, image in np.ndindex(5, 2):
+            alone = metric(
+                pred[image] == label, target[image] == label, **own,
+                weight=None if leave_out == "nothing" else kept[image],
+            )  # fmt: skip
+            np.testing.assert_array_equal(found[label, image], alone)
+            np.testing.assert_array_equal(one_sided[image, label], alone)
+
+
+def test_surfaces_of_many_classes_take_little_memory() -> None:
+    labels = np.zeros((64, 64, 64), dtype=np.uint8)
+    for label in range(1, 100):
+        x, y = divmod(label, 10)
+        labels[6 * x : 6 * x + 5, 6 * y : 6 * y + 5, label % 50 : label % 50 + 5] = label
+    tracemalloc.start()
+    found = ref.hausdorff_distance(labels, np.roll(labels, 1, axis=2), class_axis=0, num_classes=105)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20 * labels.size  # an eighth of the background is surface here, at some 60 bytes an element
+    assert (found[1:100] == 1).all()
+    assert np.isnan(found[100:]).all()
