@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from segloss_conformance import cli
+from segloss_conformance import cli, textbook
 from segloss_conformance.boundary_laws import BOUNDARY_LAWS
 from segloss_conformance.case import COTANGENTS, DTYPES, Case
 from segloss_conformance.checks import examine
@@ -25,7 +26,7 @@ from segloss_conformance.run import draw, run_record, shrink
 from segloss_conformance.surface_laws import SURFACE_LAWS
 from segloss_conformance.third_party import third_parties
 from segloss_conformance.tolerance import excess
-from segloss_ref import registry, validate, value_and_grad
+from segloss_ref import class_confusion, registry, validate, value_and_grad
 
 EVERY_LAW = [*LAWS, *BOUNDARY_LAWS, *SURFACE_LAWS]
 RECORDS = {**registry.losses, **registry.metrics}
@@ -44,6 +45,20 @@ def test_cases_lie_in_the_domain_and_on_their_grid(name: str) -> None:
                 if case.grid == "narrow":  # bfloat16: 8 significant bits
                     mantissa, _ = np.frexp(array)
                     assert (mantissa * 256 == np.round(mantissa * 256)).all()
+
+
+@pytest.mark.parametrize("convert", [np.asarray, torch.from_numpy])
+def test_pairs_of_classes_are_the_textbook_s(convert: Any) -> None:
+    cases = [case for case in draw(registry.metrics["dice_score"], 150, seed=7) if "num_classes" in case.keywords]
+    assert len(cases) > 30
+    for case in cases:
+        keywords = {name: case.keywords.get(name) for name in ("num_classes", "ignore_index", "weight")}
+        for axis in (None, (), 0, (-1,)):
+            tables = textbook.class_counts(case.pred, case.target, axis=axis, **keywords)
+            given = keywords if keywords["weight"] is None else {**keywords, "weight": convert(keywords["weight"])}
+            found = np.asarray(class_confusion(convert(case.pred), convert(case.target), axis=axis, **given).counts)
+            for region, table in tables.items():
+                np.testing.assert_allclose(found[region], np.array(table, dtype=float), rtol=1e-14, atol=0)
 
 
 def test_cases_reach_every_keyword() -> None:

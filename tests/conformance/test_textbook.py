@@ -976,6 +976,27 @@ def test_metric_classes() -> None:
     assert [cell[0] for cell in cells] == [1, 1, 0, 0, 2, 0, 1, 0, 1]
 
 
+def test_pairs_of_classes() -> None:
+    pred, target = np.array([[0, 1, 2], [2, 2, 1]]), np.array([[0, 1, 1], [2, 0, 9]])
+    # Down the columns: (0, 0) and (0, 2), (target, pred); (1, 1) and (0, 2) in the second; (1, 2) and, left out, (9, 1).
+    found = textbook.class_counts(pred, target, num_classes=3, axis=0, ignore_index=9)
+    assert found[(0,)] == [[1, 0, 0], [0, 0, 0], [0, 0, 1]]
+    assert found[(1,)] == [[0, 0, 1], [0, 1, 0], [0, 0, 0]]
+    assert found[(2,)] == [[0, 0, 0], [0, 0, 1], [0, 0, 0]]
+    whole = textbook.class_counts(pred, target, num_classes=3, ignore_index=9, weight=np.array([1, 0.5, 0.25]))
+    assert whole == {(): [[1, 0, 0.5], [0, 0.5, 0.25], [0, 0, 1]]}
+
+
+def test_logits_are_decided_at_0() -> None:
+    logits = np.array([[-3.0, 0.0, 2.0], [5.0, -1.0, 1.0]])
+    assert textbook.counts(logits, np.array([[0, 0, 1], [1, 1, 0]]), from_logits=True)[1] == [(2, 1, 1, 2)]
+    # With classes the larger score wins, whatever its size: class 1, 0, 0.
+    assert textbook.counts(logits, np.array([1, 0, 1]), class_axis=0, from_logits=True)[1] == [
+        (1, 1, 0, 1),
+        (1, 0, 1, 1),
+    ]
+
+
 def test_metric_bounds_hold_in_float32() -> None:
     answer = textbook.metric("matthews_correlation", MP, MT)
     counts = [np.float32(x) for x in (3, 1, 2, 4)]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 import segloss_ref as ref
+from segloss_ref import Confusion, registry
 
 from ..case import Case
 from .kit import MUTANTS, Mutant, mutant, parameter, score
@@ -41,6 +43,39 @@ def sensitivity_with_ignored(case: Case) -> Any:
     target = np.where(case.target == ignored, 0, case.target)
     kept = Case(case.name, case.pred, target, case.keywords | {"ignore_index": None}, case.grid, False)
     return score(kept)
+
+
+def _of_cells(case: Case, change: Callable[[Confusion], Confusion]) -> Any:
+    """The metric of counts that were changed before the formula."""
+    own = registry.metrics[case.name].parameters
+    finish = {key: value for key, value in case.keywords.items() if key in ("reduction", "undefined", *own)}
+    masks = {key: value for key, value in case.keywords.items() if key not in finish}
+    return registry.metrics[case.name].function(change(ref.confusion(case.pred, case.target, **masks)), **finish)
+
+
+@mutant("specificity", "ignored pixels count as true negatives")
+def specificity_with_ignored(case: Case) -> Any:
+    ignored = case.keywords.get("ignore_index")
+    if ignored is None:
+        return score(case)
+    masks = {key: case.keywords[key] for key in ("axis", "class_axis", "weight") if key in case.keywords}
+    left_out = case.target == ignored
+    if "class_axis" in masks:
+        classes = case.keywords.get("num_classes") or case.pred.shape[masks["class_axis"]]
+        left_out = np.stack([left_out] * classes, axis=masks["class_axis"])
+    more = ref.confusion(left_out, left_out, **masks).tp
+    return _of_cells(case, lambda cells: replace(cells, tn=cells.tn + more))
+
+
+@mutant("accuracy", "true negatives are N - P - T, without the overlap that is subtracted twice")
+def accuracy_without_overlap(case: Case) -> Any:
+    return _of_cells(case, lambda cells: replace(cells, tn=np.maximum(cells.tn - cells.tp, 0)))
+
+
+@mutant("negative_predictive_value", "weights are cut to integers, as a table of integers does")
+def negative_predictive_value_of_whole_weights(case: Case) -> Any:
+    weight = case.keywords.get("weight")
+    return score(case) if weight is None else score(case, weight=np.floor(weight))
 
 
 @mutant("f_score", "beta is not squared")

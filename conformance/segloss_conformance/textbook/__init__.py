@@ -15,13 +15,13 @@ import numpy as np
 from ..numbers import ZERO, exact, mp, total
 from .boundary import MERGED_SPATIAL, PER_CLASS_SPATIAL, Doubts
 from .counts import METRICS as COUNTING
-from .counts import counting_metric, counts
+from .counts import class_counts, counting_metric, counts
 from .losses import MERGED, PER_CLASS, lovasz_hinge_region, lovasz_softmax_region
 from .regions import Answer, problem_of
 from .surfaces import METRICS as SURFACE
 from .surfaces import surface_metric
 
-__all__ = ["LOSSES", "METRICS", "Answer", "counts", "loss", "metric"]
+__all__ = ["LOSSES", "METRICS", "Answer", "class_counts", "counts", "loss", "metric"]
 
 METRICS = (*COUNTING, *SURFACE)
 LOSSES = (*PER_CLASS, *MERGED, *PER_CLASS_SPATIAL, *MERGED_SPATIAL, "lovasz_softmax_loss", "lovasz_hinge_loss")

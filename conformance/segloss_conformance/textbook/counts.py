@@ -18,6 +18,7 @@ __all__ = [
     "MASKS",
     "METRICS",
     "Found",
+    "class_counts",
     "class_place",
     "counting_metric",
     "counts",
@@ -73,7 +74,7 @@ class Decision(NamedTuple):
 
 def decisions(
     pred: Any, target: Any, *, threshold: float = 0.5, axis: Any = None, class_axis: int | None = None,
-    num_classes: int | None = None, weight: Any = None, ignore_index: int | None = None,
+    num_classes: int | None = None, weight: Any = None, ignore_index: int | None = None, from_logits: bool = False,
 ) -> tuple[tuple[int, ...], list[int], list[Decision]]:  # fmt: skip
     """(shape of the masks, the axes of a region, all decisions)."""
     pred_map, target_map, ndim = _maps(pred, target, class_axis, num_classes)
@@ -98,7 +99,7 @@ def decisions(
             a = (
                 int(pred[place]) == c
                 if pred_map
-                else _decide(pred, place, class_axis, c, threshold, competes=pred.dtype.kind == "f")
+                else _decide(pred, place, class_axis, c, 0.0 if from_logits else threshold, pred.dtype.kind == "f")
             )
             b = int(target[place]) == c if target_map else _decide(target, place, class_axis, c, threshold, False)
             found.append(Decision(full, a, b, w, ignored))
@@ -116,6 +117,25 @@ def counts(
         if not ignored:
             cells[tuple(index[one] for one in kept)][0 if a and b else 1 if a else 2 if b else 3] += w
     return tuple(shape[one] for one in kept), [(c[0], c[1], c[2], c[3]) for c in cells.values()]
+
+
+def class_counts(
+    pred: Any, target: Any, *, num_classes: int, axis: Any = None, weight: Any = None, ignore_index: int | None = None
+) -> dict[tuple[int, ...], list[list[Fraction]]]:
+    """The counts [target][pred] of two label maps for every region, by its place among the axes that are kept."""
+    axes = axes_of(axis, None, target.ndim)
+    kept = [one for one in range(target.ndim) if one not in axes]
+    tables = {
+        key: [[Fraction(0)] * num_classes for _ in range(num_classes)]
+        for key in itertools.product(*(range(target.shape[one]) for one in kept))
+    }
+    weights = None if weight is None else np.broadcast_to(weight, target.shape)
+    for place in np.ndindex(*target.shape):
+        t, p = int(target[place]), int(pred[place])
+        if t != ignore_index:
+            share = Fraction(1) if weights is None else Fraction(float(weights[place]))
+            tables[tuple(place[one] for one in kept)][t][p] += share
+    return tables
 
 
 Counts = tuple[Fraction, Fraction, Fraction, Fraction]
@@ -185,7 +205,7 @@ METRICS: dict[str, Callable[..., Any]] = {
 _DIFFERENCES = ("matthews_correlation", "cohen_kappa", "volumetric_similarity", "balanced_accuracy")
 
 
-MASKS = ("threshold", "axis", "class_axis", "num_classes", "weight", "ignore_index")
+MASKS = ("from_logits", "threshold", "axis", "class_axis", "num_classes", "weight", "ignore_index")
 """The keywords that say how masks are read."""
 FINISH = ("reduction", "undefined", "pred_empty", "target_empty")
 """The keywords that say what becomes of the values."""

@@ -339,6 +339,10 @@ def _skeleton(scene: Scene, mask: set[Place], method: str) -> set[Place]:
 
 
 def _centerline_dice(scene: Scene, *, method: str = "zhang") -> tuple[Any, Any]:
+    if not scene.pred and not scene.target:
+        return mp.nan, 0
+    if not scene.pred or not scene.target:  # a complete miss
+        return mp.mpf(0), 0
     shares = []
     for mine, other in ((scene.pred, scene.target), (scene.target, scene.pred)):
         line = _skeleton(scene, mine, method)
