@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 PEERS := .venv-peers
 PEERS_READY := $(PEERS)/.ready
 
-.PHONY: help conformance test lint types quickstart bench bench-boundary bench-surfaces mutants vectors peers clean
+.PHONY: help conformance test lint types quickstart bench bench-boundary bench-counts bench-surfaces mutants vectors peers clean
 
 help:
 	@echo "make conformance   run the conformance matrix on every library present; writes report/index.html"
@@ -24,6 +24,7 @@ help:
 	@echo "make quickstart    score two segmentations of a real image; writes examples/output/quickstart.png"
 	@echo "make bench         speed of the losses, side by side with torch's own"
 	@echo "make bench-boundary  speed of the boundary losses, side by side with MONAI's and kornia's where installed"
+	@echo "make bench-counts  speed and memory of the counting metrics, side by side with one bincount"
 	@echo "make bench-surfaces  speed and memory of the surface metrics, side by side with the packages installed"
 
 $(READY): pyproject.toml constraints.txt
@@ -75,6 +76,9 @@ bench: $(READY)
 
 bench-boundary: $(READY)
 	$(BIN)/python benchmarks/boundary.py $(ARGS)
+
+bench-counts: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/counts.py $(ARGS)
 
 bench-surfaces: $(READY)
 	$(BIN)/python -W ignore benchmarks/surfaces.py $(ARGS)
