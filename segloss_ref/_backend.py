@@ -95,7 +95,7 @@ class Backend:
         has lost digits by 2^20 terms and stands still at 2^24.
         """
         xp = self.namespace(x)
-        dtype = self.wide(xp)[0] if x.dtype == xp.float32 else x.dtype
+        dtype = self.wide(x)[0] if x.dtype == xp.float32 else x.dtype
         return xp.astype(xp.sum(x, axis=axes, keepdims=True, dtype=dtype), x.dtype, copy=False)
 
     def ranking(self, x: Array) -> Array:

@@ -328,7 +328,7 @@ class Call:
             look.labels("target", target, cast(int, classes))
             if weight is not None and not self.kernel.spatial:
                 # No class holds the label -1; so the one-hot target need not be copied to leave out pixels of weight 0.
-                labels = xp.where(weight == 0, -1, xp.astype(labels, backend.wide(xp)[1], copy=False))
+                labels = xp.where(weight == 0, -1, xp.astype(labels, backend.wide(labels)[1], copy=False))
             y = backend.one_hot(labels, cast(int, classes), cast(int, class_axis), dtype)
         else:
             look.unit("target", target, hard=self.kernel.hard_target, strict=True)

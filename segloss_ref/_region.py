@@ -234,7 +234,7 @@ class Region:
         """0 with size 1 along the `summed` axes, in a dtype in which the sums of many blocks can be added up."""
         pred, backend = self.prob.given, self.prob.backend
         shape = tuple(1 if axis in summed else n for axis, n in enumerate(pred.shape))
-        dtype = backend.wide(self.xp)[0] if pred.dtype == self.xp.float32 else pred.dtype
+        dtype = backend.wide(pred)[0] if pred.dtype == self.xp.float32 else pred.dtype
         return self.xp.zeros(shape, dtype=dtype, device=backend.device(pred))
 
     def part(self, share: float, term: Term) -> Term:

@@ -48,7 +48,7 @@ def _steps(r: Region, y: Any, weight: Any) -> Any:
     Pixels are counted in integers and weights in the widest dtype: a running sum in float32 stands still at 2^24.
     """
     xp, backend, dtype = r.xp, r.prob.backend, r.y.dtype
-    real, integer = backend.wide(xp)
+    real, integer = backend.wide(y)
     if weight is None:
         real, length = dtype, y.shape[-1]
         integer = xp.int32 if length < 2**31 else integer
