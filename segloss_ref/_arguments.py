@@ -6,46 +6,56 @@ Shapes, dtypes, axes and scalars are checked at every call on every library. Wha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from numbers import Integral, Real
+from collections.abc import Iterable, Mapping
+from numbers import Integral
 from typing import Any, Literal
 
 from ._backend import Array, Backend, backend_of
+from ._describe import describe, describe_kind, looks_like_array
+from .domains import Choice, Flag, Integer, LabelWeights
 
 __all__ = [
     "Reduction",
     "broadcasts",
+    "check_array",
     "check_class_weight",
     "check_same_place",
+    "check_values_at_hand",
     "describe",
     "is_integer",
     "is_not",
     "is_real",
     "library_of",
+    "looks_like_array",
     "normal_axes",
     "normal_class_axis",
+    "normal_class_weight",
+    "normal_common",
     "normal_ignore_index",
+    "plain_axes",
+    "plain_class_axis",
+    "plain_ignore_index",
     "region_axes",
     "shape_of_pixels",
+    "unknown_keyword",
     "wide_weight",
     "without_weight",
 ]
 
 Reduction = Literal["mean", "sum", "none"]
 
+_REDUCTION = Choice(("mean", "sum", "none"))
+_LABEL = Integer(-(2**63), 2**63 - 1, optional=True)
+_CLASS_WEIGHT = LabelWeights("class")
 
-def describe(value: object) -> str:
-    """An argument as error messages show it."""
-    shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
-    if shape is None or dtype is None:
-        return f"{type(value).__name__} {value!r}"
-    return f"{type(value).__name__} of dtype {dtype} and shape {tuple(shape)}"
+
+def unknown_keyword(owner: str, name: str, known: Iterable[str]) -> TypeError:
+    """What to raise for a keyword that nobody knows."""
+    return TypeError(f"{owner}: unknown keyword {describe(name)}, expected one of {', '.join(known)}")
 
 
 def library_of(owner: str, pred: Array) -> Backend:
     """The backend of `pred`, which must be an array."""
-    if not hasattr(pred, "shape") or not hasattr(pred, "dtype"):
-        raise TypeError(f"{owner}: pred must be an array of an array-API library, got {describe(pred)}")
     backend = backend_of(pred)
     _check_kind(owner, "pred", backend, pred)
     return backend
@@ -54,7 +64,13 @@ def library_of(owner: str, pred: Array) -> Backend:
 def _check_kind(owner: str, name: str, backend: Backend, array: Array) -> None:
     instead = backend.refusal(array)
     if instead is not None:
-        raise TypeError(f"{owner}: {name} must be {instead}, got {describe(array)}")
+        raise TypeError(f"{owner}: {name} must be {instead}, got {describe_kind(array)}")
+
+
+def check_array(owner: str, name: str, value: object) -> None:
+    """`value`, if it is not None, must be an array, of whichever library."""
+    if value is not None:
+        _check_kind(owner, name, backend_of(value), value)
 
 
 def check_same_place(owner: str, backend: Backend, pred: Array, **others: Array) -> None:
@@ -62,14 +78,24 @@ def check_same_place(owner: str, backend: Backend, pred: Array, **others: Array)
     for name, other in others.items():
         if other is None:
             continue
-        if not hasattr(other, "shape") or not hasattr(other, "dtype"):
-            raise TypeError(f"{owner}: {name} must be an array like pred ({describe(pred)}), got {describe(other)}")
-        if backend_of(other) is not backend or backend.namespace(other) is not backend.namespace(pred):
-            raise TypeError(f"{owner}: {name} must be of the library of pred ({describe(pred)}), got {describe(other)}")
-        _check_kind(owner, name, backend, other)
+        its = backend_of(other)
+        _check_kind(owner, name, its, other)
+        if its is not backend or its.namespace(other) is not backend.namespace(pred):
+            raise TypeError(
+                f"{owner}: {name} must be of the library of pred ({describe_kind(pred)}), got {describe_kind(other)}"
+            )
         here, there = backend.device(pred), backend.device(other)
         if None not in (here, there) and here != there:
             raise ValueError(f"{owner}: {name} must be on the device of pred ({here}), got {there}")
+
+
+def check_values_at_hand(owner: str, backend: Backend, pred: Array) -> None:
+    """The values of `pred` can be looked at, which those of abstract arrays cannot."""
+    if not backend.holds_values(pred):
+        raise TypeError(
+            f"{owner}: pred must hold values, which are looked at here, got an abstract {describe(pred)} "
+            "(a meta tensor, or an array that is being traced)"
+        )
 
 
 def is_real(xp: Any, array: Array) -> bool:
@@ -82,25 +108,51 @@ def is_integer(xp: Any, array: Array) -> bool:
     return bool(xp.isdtype(array.dtype, "integral"))
 
 
-def _one_axis(owner: str, name: str, axis: object, ndim: int) -> int:
+def _one_axis(owner: str, name: str, axis: object) -> int:
     if not isinstance(axis, Integral) or isinstance(axis, bool):
-        raise TypeError(f"{owner}: {name} must hold integers, got {axis!r}")
-    if not -ndim <= int(axis) < ndim:
-        raise ValueError(f"{owner}: {name} must lie in [{-ndim}, {ndim}) for {ndim} dimensions, got {axis!r}")
-    return int(axis) % ndim
+        several = "" if name == "class_axis" else ", a tuple of integers"
+        raise TypeError(f"{owner}: {name} must be an integer{several} or None, got {describe(axis)}")
+    return int(axis)
+
+
+def _counted(owner: str, name: str, axis: int, ndim: int) -> int:
+    if not -ndim <= axis < ndim:
+        raise ValueError(f"{owner}: {name} must lie in [{-ndim}, {ndim}) for {ndim} dimensions, got {describe(axis)}")
+    return axis % ndim
+
+
+def plain_class_axis(owner: str, class_axis: object) -> int | None:
+    """`class_axis` as a Python integer, as far as it can be checked without an array."""
+    return None if class_axis is None else _one_axis(owner, "class_axis", class_axis)
+
+
+def plain_axes(owner: str, axis: object) -> int | tuple[int, ...] | None:
+    """`axis` as Python integers, as far as it can be checked without an array."""
+    if axis is None:
+        return None
+    if isinstance(axis, tuple | list):
+        return tuple(_one_axis(owner, "axis", one) for one in axis)
+    return _one_axis(owner, "axis", axis)
+
+
+def plain_ignore_index(owner: str, ignore_index: object) -> int | None:
+    """`ignore_index` as a Python integer that int64 holds."""
+    return _LABEL.normal(owner, "ignore_index", ignore_index)
 
 
 def normal_class_axis(owner: str, class_axis: object, ndim: int) -> int | None:
     """`class_axis` counted from the front."""
-    return None if class_axis is None else _one_axis(owner, "class_axis", class_axis, ndim)
+    plain = plain_class_axis(owner, class_axis)
+    return None if plain is None else _counted(owner, "class_axis", plain, ndim)
 
 
 def normal_axes(owner: str, axis: object, ndim: int) -> tuple[int, ...]:
     """`axis` as a tuple of distinct axes counted from the front."""
-    given = tuple(axis) if isinstance(axis, tuple | list) else (axis,)
-    axes = tuple(_one_axis(owner, "axis", one, ndim) for one in given)
+    plain = plain_axes(owner, axis)
+    given = plain if isinstance(plain, tuple) else () if plain is None else (plain,)
+    axes = tuple(_counted(owner, "axis", one, ndim) for one in given)
     if len(set(axes)) != len(axes):
-        raise ValueError(f"{owner}: axis must not repeat an axis, got {axis!r} for {ndim} dimensions")
+        raise ValueError(f"{owner}: axis must not repeat an axis, got {describe(axis)} for {ndim} dimensions")
     return axes
 
 
@@ -110,7 +162,7 @@ def region_axes(owner: str, axis: object, class_axis: int | None, ndim: int) -> 
         return tuple(one for one in range(ndim) if one != class_axis)
     axes = normal_axes(owner, axis, ndim)
     if class_axis in axes:
-        raise ValueError(f"{owner}: axis must not contain class_axis ({class_axis}), got {axis!r}")
+        raise ValueError(f"{owner}: axis must not contain class_axis ({class_axis}), got {describe(axis)}")
     return axes
 
 
@@ -121,16 +173,13 @@ def shape_of_pixels(shape: tuple[int, ...], class_axis: int | None) -> tuple[int
 
 def normal_ignore_index(owner: str, ignore_index: object, labels: bool, target: Array) -> int | None:
     """`ignore_index`, which only an integer target of labels can have (`labels`)."""
-    if ignore_index is None:
-        return None
-    if not isinstance(ignore_index, Integral) or isinstance(ignore_index, bool):
-        raise TypeError(f"{owner}: ignore_index must be an integer or None, got {ignore_index!r}")
-    if not labels:
+    plain = plain_ignore_index(owner, ignore_index)
+    if plain is not None and not labels:
         raise ValueError(
             f"{owner}: ignore_index needs an integer target of labels (with class_axis: without that axis), "
             f"got {describe(target)}"
         )
-    return int(ignore_index)
+    return plain
 
 
 def broadcasts(given: tuple[int, ...], shape: tuple[int, ...]) -> bool:
@@ -142,20 +191,29 @@ def broadcasts(given: tuple[int, ...], shape: tuple[int, ...]) -> bool:
 def wide_weight(
     owner: str, xp: Any, weight: Array, shape: tuple[int, ...], class_axis: int | None, dtype: Any = None
 ) -> Array:
-    """`weight` in `dtype`, or in its own, with as many dimensions as an array of `shape`, size 1 along `class_axis`."""
+    """`weight` in `dtype`, or in its own, with as many dimensions as an array of `shape`, size 1 along `class_axis`.
+
+    It broadcasts to the pixels, or it has as many dimensions as `shape` and size 1 along `class_axis`; no weight does both.
+    """
     pixels = shape_of_pixels(shape, class_axis)
     given = tuple(weight.shape)
     if not (is_real(xp, weight) or is_integer(xp, weight) or weight.dtype == xp.bool):
         raise TypeError(f"{owner}: weight must be real, got {describe(weight)}")
-    if not broadcasts(given, pixels):
+    has_class_axis = class_axis is not None and len(given) == len(shape) and given[class_axis] == 1
+    if not broadcasts(shape_of_pixels(given, class_axis) if has_class_axis else given, pixels):
         raise ValueError(f"{owner}: weight must broadcast to the pixels {pixels}, got shape {given}")
+    if has_class_axis:
+        weight = xp.squeeze(weight, axis=class_axis)
     full = xp.broadcast_to(weight if dtype is None else xp.astype(weight, dtype), pixels)
     return full if class_axis is None else xp.expand_dims(full, axis=class_axis)
 
 
 def is_not(backend: Backend, xp: Any, labels: Array, label: int) -> Array:
     """Where `labels` differ from `label`, which their own dtype need not hold."""
-    return xp.astype(labels, backend.wide(labels)[1], copy=False) != label
+    limits = xp.iinfo(labels.dtype)
+    if not limits.min <= label <= limits.max:
+        return xp.ones_like(labels, dtype=xp.bool)
+    return labels != label
 
 
 def without_weight(xp: Any, array: Array, weight: Array, filler: Any) -> Array:
@@ -163,22 +221,35 @@ def without_weight(xp: Any, array: Array, weight: Array, filler: Any) -> Array:
     return array if weight is None else xp.where(weight == 0, filler, array)
 
 
+def normal_class_weight(owner: str, class_weight: Any) -> Any:
+    """A sequence as a tuple of plain numbers in [0, 1e30]; an array as it is, whose values are looked at elsewhere."""
+    if looks_like_array(class_weight):
+        check_array(owner, "class_weight", class_weight)
+        return class_weight
+    return _CLASS_WEIGHT.normal(owner, "class_weight", class_weight)
+
+
 def check_class_weight(owner: str, class_weight: Any, classes: int | None) -> None:
-    """A sequence or array of one finite factor >= 0 a class; the values of arrays are looked at elsewhere."""
+    """One factor a class."""
     if class_weight is None:
         return
     if classes is None:
-        raise ValueError(f"{owner}: class_weight needs class_axis, got class_weight {class_weight!r} without it")
+        raise ValueError(f"{owner}: class_weight needs class_axis, got {describe(class_weight)} without it")
     if hasattr(class_weight, "shape"):
         if tuple(class_weight.shape) != (classes,):
             raise ValueError(f"{owner}: class_weight must have shape ({classes},), got {describe(class_weight)}")
-        return
-    if not isinstance(class_weight, Sequence) or isinstance(class_weight, str):
-        raise TypeError(f"{owner}: class_weight must be one number a class, got {class_weight!r}")
-    if len(class_weight) != classes:
+    elif len(class_weight) != classes:
         raise ValueError(f"{owner}: class_weight must hold {classes} numbers, got {len(class_weight)}")
-    for factor in class_weight:
-        if not isinstance(factor, Real) or isinstance(factor, bool):
-            raise TypeError(f"{owner}: class_weight must hold real numbers, got {factor!r}")
-        if not 0 <= float(factor) <= 1e30:
-            raise ValueError(f"{owner}: class_weight must be in [0, 1e30], got {factor!r}")
+
+
+def normal_common(owner: str, common: Mapping[str, Any], logits_only: bool) -> dict[str, Any]:
+    """The keywords that all losses share as plain Python values, as far as they can be checked without an array."""
+    check_array(owner, "weight", common.get("weight"))
+    return {
+        "from_logits": Flag().normal(owner, "from_logits", common.get("from_logits", logits_only)),
+        "class_axis": plain_class_axis(owner, common.get("class_axis")),
+        "axis": plain_axes(owner, common.get("axis")),
+        "ignore_index": plain_ignore_index(owner, common.get("ignore_index")),
+        "reduction": _REDUCTION.normal(owner, "reduction", common.get("reduction", "mean")),
+        "class_weight": normal_class_weight(owner, common.get("class_weight")),
+    }

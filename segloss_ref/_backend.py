@@ -15,7 +15,9 @@ from typing import Any, Protocol
 import array_api_compat
 import numpy as np
 
+from ._describe import describe
 from ._distance import squared_distance
+from ._probe import wrong_answer
 
 __all__ = ["Array", "Backend", "Pull", "backend_of", "backends"]
 
@@ -61,8 +63,16 @@ class Backend:
         return None
 
     def refusal(self, array: Array) -> str | None:
-        """What to give in place of `array`, if it is of a kind of array that would be computed wrongly."""
+        """What to give in place of `array`, if it is of a kind that is no array here or would be computed wrongly."""
         return None
+
+    def holds_values(self, array: Array) -> bool:
+        """`array` has values to look at: it is no stand-in for an array, as one that is being traced."""
+        return True
+
+    def integers(self, labels: Array) -> Array:
+        """`labels` in an integer dtype that the library computes with; what int64 does not hold is a label of no class."""
+        return labels
 
     def guard(self) -> AbstractContextManager[Any]:
         """Entered around every computation: infinities that the contract asks for must not warn."""
@@ -220,8 +230,45 @@ class Backend:
         return None
 
 
+_ARRAYS = "an array of NumPy, PyTorch, JAX, CuPy or another library of the array API standard"
+_CONVERSIONS = {
+    "cupyx": ".toarray()",
+    "h5py": "[...]",
+    "pandas": ".to_numpy()",
+    "polars": ".to_numpy()",
+    "scipy": ".toarray()",
+    "sparse": ".todense()",
+    "tensorflow": ".numpy()",
+    "xarray": ".to_numpy()",
+    "zarr": "[...]",
+}
+"""Packages whose objects hold an array and are none, or none that the standard's operations compute rightly: how to get it."""
+
+
+class _Unregistered(Backend):
+    """Whatever has no backend of its own: a library of the array standard, once it has answered a few questions rightly."""
+
+    def refusal(self, array: Array) -> str | None:
+        package = next((one for one in _packages(type(array)) if one in _CONVERSIONS), None)
+        if package is not None:
+            return f"{_ARRAYS}, as {_CONVERSIONS[package]} makes of it"
+        try:
+            xp = self.namespace(array)
+        except TypeError:
+            return f"{_ARRAYS}, as numpy.asarray makes of most things"
+        wrong = wrong_answer(xp)
+        if wrong is None:
+            return None
+        return f"an array of a library that computes as the array API standard says, which {wrong} of this one does not"
+
+
 _by_type: dict[type, Backend] = {}
-_portable = Backend()
+_portable = _Unregistered()
+
+
+def _packages(kind: type) -> list[str]:
+    """The top-level packages of a type and its bases."""
+    return [base.__module__.partition(".")[0] for base in kind.__mro__]
 
 
 def backends() -> dict[str, Callable[[], Backend]]:
@@ -233,11 +280,10 @@ def _learn(kind: type) -> bool:
     """Look up the backend of an array type that has not been met before: that of its nearest base with one."""
     if kind not in _by_type:
         known = {entry.name: entry for entry in entry_points(group="segloss_ref.backends")}
-        packages = [base.__module__.partition(".")[0] for base in kind.__mro__]
-        name = next((package for package in packages if package in known), None)
+        name = next((package for package in _packages(kind) if package in known), None)
         found: object = _portable if name is None else known[name].load()
         if not isinstance(found, Backend):
-            raise TypeError(f"entry point {name!r} must name a segloss_ref Backend, got {found!r}")
+            raise TypeError(f"entry point {name!r} must name a segloss_ref Backend, got {describe(found)}")
         _by_type[kind] = found
     return True
 

@@ -6,7 +6,6 @@ import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any, Literal, NamedTuple, get_args
 
 from . import _arguments as arguments
@@ -14,6 +13,7 @@ from ._backend import Array
 from ._reading import Masks, read_masks
 from ._records import Confusion
 from ._tallies import count_on_device, count_on_host
+from .domains import Choice, Number
 from .registry import MetricRecord
 
 __all__ = [
@@ -40,6 +40,10 @@ class Counting(Masks, total=False):
     undefined: float
     pred_empty: float | None
     target_empty: float | None
+
+
+_REDUCTION = Choice(get_args(MetricReduction))
+_NUMBER = Number()
 
 
 def count_masks(
@@ -76,18 +80,6 @@ def class_axis_of_record(owner: str, class_axis: object, ndim: int, reduction: o
     return arguments.normal_class_axis(owner, class_axis, ndim)
 
 
-def _number(owner: str, name: str, value: object) -> float:
-    """The value that stands for something without one: any real number, nan and inf included."""
-    if not isinstance(value, Real) or isinstance(value, bool):
-        raise TypeError(f"{owner}: {name} must be a real number, nan or inf, got {arguments.describe(value)}")
-    try:
-        return float(value)
-    except OverflowError:
-        raise ValueError(
-            f"{owner}: {name} must be a number that float64 holds, got {arguments.describe(value)}"
-        ) from None
-
-
 @dataclass(frozen=True)
 class Finish:
     """What becomes of a metric's values: checked keywords."""
@@ -100,15 +92,12 @@ class Finish:
 
 def read_finish(owner: str, keywords: Mapping[str, Any]) -> Finish:
     """Check those of `keywords` that say what becomes of a metric's values."""
-    reduction = keywords.get("reduction", "none")
-    if not isinstance(reduction, str) or reduction not in get_args(MetricReduction):
-        names = ", ".join(map(repr, get_args(MetricReduction)))
-        raise ValueError(f"{owner}: reduction must be one of {names}, got {arguments.describe(reduction)}")
-    pred_empty, target_empty = (
-        None if keywords.get(name) is None else _number(owner, name, keywords[name])
+    empty = (
+        None if keywords.get(name) is None else _NUMBER.normal(owner, name, keywords[name])
         for name in ("pred_empty", "target_empty")
     )
-    return Finish(reduction, _number(owner, "undefined", keywords.get("undefined", math.nan)), pred_empty, target_empty)
+    reduction = str(_REDUCTION.normal(owner, "reduction", keywords.get("reduction", "none")))
+    return Finish(reduction, _NUMBER.normal(owner, "undefined", keywords.get("undefined", math.nan)), *empty)
 
 
 class Outcome(NamedTuple):
@@ -164,7 +153,7 @@ def check_own(metric: MetricRecord, keywords: Mapping[str, Any]) -> dict[str, An
         own[name] = keywords.get(name, parameter.default)
         if own[name] is inspect.Parameter.empty:
             raise TypeError(f"{metric.name}: {name} must be given, {parameter.domain}")
-        parameter.domain.check(metric.name, name, own[name])
+        own[name] = parameter.domain.normal(metric.name, name, own[name])
     return own
 
 
@@ -172,6 +161,6 @@ def mask_keywords(metric: MetricRecord, keywords: Mapping[str, Any]) -> dict[str
     """Those of `keywords` that say how masks are read; the others must be known and right."""
     for name in keywords:
         if name not in Counting.__annotations__ and name not in metric.parameters:
-            raise TypeError(f"{metric.name}: unknown keyword {name!r}")
+            raise arguments.unknown_keyword(metric.name, name, [*metric.parameters, *Counting.__annotations__])
     read_finish(metric.name, keywords)
     return {name: value for name, value in keywords.items() if name in Masks.__annotations__}

@@ -29,9 +29,10 @@ _KEYWORDS = {
     The axes that make a region, over which one value is formed; None: all save `class_axis`.
 """,
     "weight": """weight : array or None, default None
-    Pixel weights >= 0 that broadcast to the pixels (`pred` without `class_axis`); 0 leaves a pixel out of everything.
+    Pixel weights in [0, 1e30] that broadcast to the pixels (`pred` without `class_axis`), or have as many axes as `pred`
+    with size 1 along `class_axis`; 0 leaves a pixel out of everything.
 """,
-    "class_weight": """class_weight : one number >= 0 a class, or None, default None
+    "class_weight": """class_weight : one number in [0, 1e30] a class, or None, default None
     Multiplies each class's contribution; nothing is renormalised. With (0, 1, 1) a mean over three classes still divides
     by 3, and one over pixels by all of them: a class left out counts as a loss of 0.
 """,

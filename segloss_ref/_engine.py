@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, Literal, TypedDict, TypeVar, cast
 
-import numpy as np
-
 from . import _arguments as arguments
 from . import registry
 from ._backend import Array, Backend
@@ -17,12 +15,11 @@ from ._docs import shared_section
 from ._probability import Given, Probability, Sigmoid, Softmax
 from ._region import Image, Region, Term
 from ._values import Look
-from .domains import Field
+from .domains import Field, Number
 
 __all__ = ["Classes", "Common", "Kernel", "Pixels", "Reduction", "evaluate_gradient", "kernel_of"]
 
 Reduction = Literal["mean", "sum", "none"]
-_SEQUENCES = (list, np.ndarray)
 _Array = TypeVar("_Array")
 _Public = TypeVar("_Public", bound=Callable[..., Any])
 
@@ -100,63 +97,63 @@ class Kernel:
 
     def bind(self, common: Mapping[str, Any], own: Mapping[str, Any]) -> Call:
         """Check every keyword that is not an array and fix them all for one call."""
+        parameters = registry.losses[self.name].parameters
         for name in common:
             if name not in self.keywords.__annotations__:
-                known = ", ".join([*registry.losses[self.name].parameters, *self.keywords.__annotations__])
-                raise TypeError(f"{self.name}: unknown keyword {name!r}, expected one of {known}")
-        for name, parameter in registry.losses[self.name].parameters.items():
-            parameter.domain.check(self.name, name, own[name])
+                raise arguments.unknown_keyword(self.name, name, [*parameters, *self.keywords.__annotations__])
+        plain = {name: one.domain.normal(self.name, name, own[name]) for name, one in parameters.items()}
+        if self.field is not None:
+            arguments.check_array(self.name, self.field, plain[self.field])
+        for name, parameter in parameters.items():
             rule = parameter.only_with
-            if rule is not None and own[rule.parameter] not in rule.values and own[name] != parameter.default:
+            if rule is not None and plain[rule.parameter] not in rule.values and plain[name] != parameter.default:
                 raise ValueError(
-                    f"{self.name}: {name} must stay at its default with {rule.parameter} {own[rule.parameter]!r}, got "
-                    f"{own[name]!r}; it goes with {rule.parameter} {' or '.join(map(repr, rule.values))}"
+                    f"{self.name}: {name} must stay at its default with {rule.parameter} {plain[rule.parameter]!r}, got "
+                    f"{arguments.describe(own[name])}; it goes with {rule.parameter} "
+                    f"{' or '.join(map(repr, rule.values))}"
                 )
-        reduction = common.get("reduction", "mean")
-        if reduction not in ("mean", "sum", "none"):
-            raise ValueError(f"{self.name}: reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
-        from_logits = common.get("from_logits", self.logits_only)
-        if not isinstance(from_logits, bool):
-            raise TypeError(f"{self.name}: from_logits must be True or False, got {from_logits!r}")
-        class_axis = common.get("class_axis")
-        if class_axis is None:
+        shared = arguments.normal_common(self.name, common, self.logits_only)
+        if shared["class_axis"] is None:
             if self.needs_class_axis:
                 raise ValueError(f"{self.name}: class_axis must be given, got None")
         else:
             if not self.categorical:
                 raise ValueError(
-                    f"{self.name}: class_axis must be None, got {class_axis!r}; classes are weighed by "
+                    f"{self.name}: class_axis must be None, got {shared['class_axis']}; classes are weighed by "
                     "binary_cross_entropy with class_weight"
                 )
             for name in self.class_axis_refuses:
-                if own[name] is not None:
+                if plain[name] is not None:
                     raise ValueError(
-                        f"{self.name}: {name} must be None with class_axis, got {own[name]!r}; use class_weight"
+                        f"{self.name}: {name} must be None with class_axis, got {arguments.describe(own[name])}; "
+                        "use class_weight"
                     )
-        class_weight, axis = common.get("class_weight"), common.get("axis")
-        return Call(
-            self,
-            {name: _plain(value) for name, value in own.items()},
-            from_logits,
-            class_axis,
-            tuple(axis) if isinstance(axis, list) else axis,
-            common.get("ignore_index"),
-            reduction,
-            class_weights=None if hasattr(class_weight, "shape") else class_weight,
-        )
+        class_weight = shared.pop("class_weight")
+        return Call(self, plain, **shared, class_weights=None if hasattr(class_weight, "shape") else class_weight)
 
     def __call__(self, pred: _Array, target: Array, common: Mapping[str, Any], **own: Any) -> _Array:
         """The loss of `pred` against `target`."""
         call = self.bind(common, own)
         backend = arguments.library_of(self.name, pred)
-        value: _Array = backend.apply(call, pred, target, *self.arrays_among(common, own))
+        value: _Array = backend.apply(call, pred, *self.arrays_beside(backend, pred, target, common, own))
         return value
 
-    def arrays_among(self, common: Mapping[str, Any], own: Mapping[str, Any]) -> tuple[Array, Array, Array]:
-        """What a call takes besides prediction and target: weight, class weights if they are an array, and the field."""
-        class_weight = common.get("class_weight")
-        field_ = None if self.field is None else own[self.field]
-        return common.get("weight"), class_weight if hasattr(class_weight, "shape") else None, field_
+    def arrays_beside(
+        self, backend: Backend, pred: Array, target: Array, common: Mapping[str, Any], own: Mapping[str, Any]
+    ) -> tuple[Array, Array, Array, Array]:
+        """What a call takes beside `pred`, of its library and device: target, weight, class weights, the field.
+
+        Class weights are None here where they are no array.
+        """
+        if target is None:
+            raise TypeError(f"{self.name}: target must be an array like pred ({arguments.describe(pred)}), got None")
+        weight, class_weight = common.get("weight"), common.get("class_weight")
+        class_weight = class_weight if arguments.looks_like_array(class_weight) else None
+        arguments.check_same_place(
+            self.name, backend, pred, target=target, weight=weight, class_weight=class_weight,
+            **({} if self.field is None else {self.field: own[self.field]}),
+        )  # fmt: skip
+        return target, weight, class_weight, None if self.field is None else own[self.field]
 
     @property
     def field(self) -> str | None:
@@ -239,7 +236,7 @@ class Call:
         """A factor for every returned value, in its dtype."""
         name = self.kernel.name
         if isinstance(cotangent, Real) and not isinstance(cotangent, bool):
-            return xp.full_like(result, float(cotangent))
+            return xp.full_like(result, Number().normal(name, "cotangent", cotangent))
         arguments.check_same_place(name, backend, result, cotangent=cotangent)
         if tuple(cotangent.shape) != tuple(result.shape):
             raise ValueError(
@@ -277,16 +274,18 @@ class Call:
         name = self.kernel.name
         if not arguments.is_real(xp, pred):
             raise TypeError(f"{name}: pred must have a real floating dtype, got {arguments.describe(pred)}")
-        arguments.check_same_place(
-            name, backend, pred, target=_required(name, target), weight=weight,
-            class_weight=class_weight,
-        )  # fmt: skip
         shape = tuple(pred.shape)
         if _size(shape) == 0:
             raise ValueError(f"{name}: pred must hold at least one pixel, got shape {shape}")
         class_axis = arguments.normal_class_axis(name, self.class_axis, pred.ndim)
         axes = arguments.region_axes(name, self.axis, class_axis, pred.ndim)
         classes = None if class_axis is None else shape[class_axis]
+        if classes == 1 and self.from_logits:
+            raise ValueError(
+                f"{name}: class_axis must be an axis of at least two classes with from_logits, since a softmax over one class "
+                f"is always 1, got pred of shape {shape} and class_axis {self.class_axis}; leave class_axis out for a binary "
+                "mask"
+            )
         weights = self.class_weights if class_weight is None else class_weight
         arguments.check_class_weight(name, weights, classes)
         if class_weight is not None and not (
@@ -384,7 +383,6 @@ class Call:
         """An array parameter in the dtype of the computation, of the shape of `pred`."""
         name = self.kernel.name
         parameter = str(self.kernel.field)
-        arguments.check_same_place(name, backend, pred, **{parameter: field})
         if not (arguments.is_real(xp, field) or arguments.is_integer(xp, field)):
             raise TypeError(f"{name}: {parameter} must be real, got {arguments.describe(field)}")
         if not arguments.broadcasts(tuple(field.shape), tuple(pred.shape)):
@@ -403,12 +401,6 @@ class Call:
         if not self.from_logits:
             return Given(pred, backend, weight)
         return Sigmoid(pred, backend, weight) if class_axis is None else Softmax(pred, backend, class_axis, weight)
-
-
-def _required(name: str, target: Array) -> Array:
-    if target is None:
-        raise TypeError(f"{name}: target must be an array like pred, got None")
-    return target
 
 
 def _size(shape: tuple[int, ...]) -> int:
@@ -464,16 +456,13 @@ def _wide(xp: Any, dtype: Any) -> Any:
     return dtype if size > 8 else xp.float64 if size == 8 else xp.float32
 
 
-def _plain(value: Any) -> Any:
-    """A sequence of numbers as a tuple, which can be compared."""
-    return tuple(value) if isinstance(value, _SEQUENCES) and getattr(value, "ndim", 1) == 1 else value
-
-
-def kernel_of(loss: Callable[..., Any]) -> Kernel:
-    """The kernel behind a public loss."""
+def kernel_of(
+    loss: Callable[..., Any], expected: str = "value_and_grad: loss must be one of segloss_ref's losses"
+) -> Kernel:
+    """The kernel behind a public loss; `expected` is said where it is none."""
     record = registry.losses.get(getattr(loss, "__name__", ""))
     if record is None or record.function is not loss:
-        raise TypeError(f"loss must be one of segloss_ref's losses, got {loss!r}")
+        raise TypeError(f"{expected}, got {arguments.describe(loss)}")
     return cast(Kernel, record.kernel)
 
 
@@ -491,8 +480,8 @@ def evaluate_gradient(
     common, own = split_keywords(kernel, keywords)
     call = kernel.bind(common, own)
     backend = arguments.library_of(kernel.name, pred)
-    arrays = kernel.arrays_among(common, own)
+    arrays = kernel.arrays_beside(backend, pred, target, common, own)
     with backend.guard():
         pred = backend.detach(pred)
-        value, gradient = call(pred, target, *arrays, gradient=True, cotangent=cotangent)
+        value, gradient = call(pred, *arrays, gradient=True, cotangent=cotangent)
         return value, backend.namespace(pred).astype(gradient, pred.dtype, copy=False)

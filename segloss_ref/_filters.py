@@ -130,7 +130,7 @@ def gaussian_statistics(
     cancels and nothing comes out negative.
     """
     reach = window // 2
-    raw = [math.exp(-0.5 * (k / sigma) ** 2) for k in range(-reach, reach + 1)]
+    raw = [math.exp(-0.5 * (k / sigma) * (k / sigma)) for k in range(-reach, reach + 1)]
     weights = [one / math.fsum(raw) for one in raw]
     xp = backend.namespace(x)
     mean, variance = x, xp.zeros_like(x)

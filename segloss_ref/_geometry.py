@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any
 
+from ._describe import describe
 from ._filters import cross_mean
 from ._region import Region
 
-__all__ = ["SpacingValue", "boundary_distance", "contour", "contour_distance", "predicted_mask", "squared_boundary_distance",
-           "steps", "target_mask"]  # fmt: skip
+__all__ = [
+    "SpacingValue",
+    "boundary_distance",
+    "check_power",
+    "contour",
+    "contour_distance",
+    "diagonal",
+    "predicted_mask",
+    "squared_boundary_distance",
+    "steps",
+    "target_mask",
+    "unit_of",
+]
 
 Array = Any
 SpacingValue = float | Sequence[float] | None
@@ -20,13 +32,41 @@ def steps(owner: str, spacing: SpacingValue, axes: Sequence[int]) -> tuple[float
     """`spacing`, one number for each of the spatial `axes` in their order."""
     if spacing is None:
         return (1.0,) * len(axes)
-    if isinstance(spacing, int | float | Real):
+    if isinstance(spacing, int | float):
         return (float(spacing),) * len(axes)
     if len(spacing) != len(axes):
         raise ValueError(
-            f"{owner}: spacing must hold one number for each of the {len(axes)} spatial axes {tuple(axes)}, got {spacing!r}"
+            f"{owner}: spacing must hold one number for each of the {len(axes)} spatial axes {tuple(axes)}, got "
+            f"{describe(spacing)}"
         )
     return tuple(float(step) for step in spacing)
+
+
+def unit_of(spacing: Sequence[float]) -> float:
+    """The unit to measure in: a power of two near the largest step, and 1 where that is ordinary.
+
+    Squares of distances in this unit leave no dtype that the distances themselves would not leave; a power of two adds no
+    rounding.
+    """
+    largest = max(spacing, default=1.0)
+    return 1.0 if 2.0**-8 <= largest <= 2.0**8 else 2.0 ** math.floor(math.log2(largest))
+
+
+def check_power(owner: str, name: str, r: Region, base: float, exponent: float) -> None:
+    """base^exponent, which `name` sets, must lie well within the dtype of the computation, so that sums of it do too."""
+    limits = r.xp.finfo(r.y.dtype)
+    eps = float(limits.eps)
+    low, high = math.log2(float(limits.smallest_normal) / eps), math.log2(float(limits.max) * eps)
+    if base > 0 and not low <= exponent * math.log2(base) <= high:
+        raise ValueError(
+            f"{owner}: {name} must keep the largest distance to its power within [2^{low:.0f}, 2^{high:.0f}] in this dtype, "
+            f"got {base:g} to the power {exponent:g}"
+        )
+
+
+def diagonal(r: Region, spacing: Sequence[float]) -> float:
+    """The largest distance between two pixels of a region."""
+    return math.hypot(*((r.y.shape[axis] - 1) * step for axis, step in zip(r.axes, spacing, strict=True)))
 
 
 def predicted_mask(r: Region) -> Array:
@@ -45,23 +85,26 @@ def contour(r: Region, mask: Array) -> Array:
     return mask & ~inner
 
 
-def _squared(r: Region, sites: Array, spacing: tuple[float, ...]) -> Array:
-    return r.xp.astype(r.image.prob.backend.squared_distance(sites, r.axes, spacing), r.y.dtype, copy=False)
+def _measured_in(unit: float, spacing: Sequence[float]) -> tuple[float, ...]:
+    return tuple(step / unit for step in spacing)
 
 
-def squared_boundary_distance(r: Region, mask: Array, spacing: tuple[float, ...]) -> Array:
-    """The squared distance of every pixel to the nearest pixel of the other class; 0 for an empty or a full mask."""
-    d2 = r.image.prob.backend.squared_boundary_distance(mask, r.axes, spacing)
-    d2 = r.xp.astype(d2, r.y.dtype, copy=False)
+def squared_boundary_distance(r: Region, mask: Array, spacing: Sequence[float], unit: float = 1.0) -> Array:
+    """The squared distance of every pixel to the nearest pixel of the other class, in `unit`; 0 for an empty or a full mask.
+
+    In the widest dtype, which holds squares of distances that the dtype of the computation does not.
+    """
+    d2 = r.image.prob.backend.squared_boundary_distance(mask, r.axes, _measured_in(unit, spacing))
     return r.xp.where(d2 == r.xp.inf, 0.0, d2)
 
 
-def boundary_distance(r: Region, mask: Array, spacing: tuple[float, ...]) -> Array:
-    """The distance of every pixel to the nearest pixel of the other class; 0 for an empty or a full mask."""
-    return r.xp.sqrt(squared_boundary_distance(r, mask, spacing))
+def boundary_distance(r: Region, mask: Array, spacing: Sequence[float], unit: float = 1.0) -> Array:
+    """The distance of every pixel to the nearest pixel of the other class, in `unit`; 0 for an empty or a full mask."""
+    d2 = squared_boundary_distance(r, mask, spacing, unit)
+    return r.xp.astype(r.xp.sqrt(d2), r.y.dtype, copy=False)
 
 
-def contour_distance(r: Region, mask: Array, spacing: tuple[float, ...]) -> Array:
-    """The distance of every pixel to the nearest pixel of the mask's contour; 0 where the mask is empty."""
-    d2 = _squared(r, contour(r, mask), spacing)
-    return r.xp.sqrt(r.xp.where(d2 == r.xp.inf, 0.0, d2))
+def contour_distance(r: Region, mask: Array, spacing: Sequence[float], unit: float = 1.0) -> Array:
+    """The distance of every pixel to the nearest pixel of the mask's contour, in `unit`; 0 where the mask is empty."""
+    d2 = r.image.prob.backend.squared_distance(contour(r, mask), r.axes, _measured_in(unit, spacing))
+    return r.xp.astype(r.xp.sqrt(r.xp.where(d2 == r.xp.inf, 0.0, d2)), r.y.dtype, copy=False)

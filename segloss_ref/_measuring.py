@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import ndimage
 
+from ._arguments import describe
 from ._backend import Array
 from ._contours import Box, Elements, bounding_box, elements
 from ._nearest import nearest
@@ -124,7 +125,7 @@ def read_on_host(owner: str, pred: Array, target: Array, masks: Mapping[str, Any
     """
     reading = read_masks(owner, pred, target, masks, check_values=True)
     if not reading.axes:
-        raise ValueError(f"{owner}: axis must name at least one spatial axis, got {masks.get('axis')!r}")
+        raise ValueError(f"{owner}: axis must name at least one spatial axis, got {describe(masks.get('axis'))}")
     host = reading.on_host(True)
     assert host is not None  # since it was forced
     host.check(owner)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from numbers import Integral, Real
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, cast
 
 import array_api_compat.numpy
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from . import _arguments as arguments
 from ._backend import Array, Backend
 from ._values import Look
+from .domains import Flag, Integer, Interval
 
 __all__ = [
     "MAX_CLASSES",
@@ -58,44 +58,37 @@ class _Setting:
     ignore_index: int | None
 
 
+_CLASSES = Integer(1, MAX_CLASSES)
+_THRESHOLD = Interval(0, 1)
+
+
 def normal_classes(owner: str, num_classes: object) -> int:
     """`num_classes` as an integer in its range."""
-    if not isinstance(num_classes, Integral) or isinstance(num_classes, bool):
-        raise TypeError(f"{owner}: num_classes must be an integer, got {num_classes!r}")
-    if not 1 <= int(num_classes) <= MAX_CLASSES:
-        raise ValueError(f"{owner}: num_classes must lie in [1, {MAX_CLASSES}], as many as 16 bits can tell apart, since every "
-                         f"class has counts of its own, got {num_classes!r}")  # fmt: skip
-    return int(num_classes)
+    return cast(int, _CLASSES.normal(owner, "num_classes", num_classes))
 
 
 def _setting(owner: str, keywords: Mapping[str, Any]) -> _Setting:
     for name in keywords:
         if name not in Masks.__annotations__:
             known = (*Masks.__annotations__, "reduction", "undefined", "pred_empty", "target_empty")
-            raise TypeError(f"{owner}: unknown keyword {name!r}, expected one of {', '.join(known)}")
-    from_logits = keywords.get("from_logits", False)
-    if not isinstance(from_logits, bool):
-        raise TypeError(f"{owner}: from_logits must be True or False, got {from_logits!r}")
-    threshold = keywords.get("threshold", 0.5)
+            raise arguments.unknown_keyword(owner, name, known)
+    from_logits = Flag().normal(owner, "from_logits", keywords.get("from_logits", False))
     if from_logits and "threshold" in keywords:
         raise ValueError(f"{owner}: threshold must not be given with from_logits, where the foreground is pred > 0, got "
-                        f"{threshold!r}")  # fmt: skip
-    if not isinstance(threshold, Real) or isinstance(threshold, bool):
-        raise TypeError(f"{owner}: threshold must be a real number in [0, 1], got {threshold!r}")
-    if not 0 <= float(threshold) <= 1:
-        raise ValueError(f"{owner}: threshold must lie in [0, 1], got {threshold!r}")
+                        f"{arguments.describe(keywords['threshold'])}")  # fmt: skip
     num_classes = keywords.get("num_classes")
+    class_axis = arguments.plain_class_axis(owner, keywords.get("class_axis"))
     if num_classes is not None:
         num_classes = normal_classes(owner, num_classes)
-        if keywords.get("class_axis") is None:
+        if class_axis is None:
             raise ValueError(f"{owner}: num_classes needs class_axis, got class_axis None")
     return _Setting(
         from_logits,
-        float(threshold),
-        keywords.get("axis"),
-        keywords.get("class_axis"),
+        cast(float, _THRESHOLD.normal(owner, "threshold", keywords.get("threshold", 0.5))),
+        arguments.plain_axes(owner, keywords.get("axis")),
+        class_axis,
         num_classes,
-        keywords.get("ignore_index"),
+        arguments.plain_ignore_index(owner, keywords.get("ignore_index")),
     )
 
 
@@ -327,8 +320,10 @@ def read_masks(
     xp = backend.namespace(pred)
     weight = keywords.get("weight")
     if target is None:
-        raise TypeError(f"{owner}: target must be an array like pred, got None")
+        raise TypeError(f"{owner}: target must be an array like pred ({arguments.describe(pred)}), got None")
     arguments.check_same_place(owner, backend, pred, target=target, weight=weight)
+    if check_values:
+        arguments.check_values_at_hand(owner, backend, pred)
     for name, mask in (("pred", pred), ("target", target)):
         if not (mask.dtype == xp.bool or arguments.is_integer(xp, mask) or arguments.is_real(xp, mask)):
             raise TypeError(f"{owner}: {name} must be bool, integer or real floating, got {arguments.describe(mask)}")
@@ -376,6 +371,9 @@ def read_masks(
     ignored = arguments.normal_ignore_index(owner, setting.ignore_index, is_labels, target)
     if weight is not None:
         weight = arguments.wide_weight(owner, xp, weight, shape, class_axis)
+    if ignored is not None and not xp.iinfo(target.dtype).min <= ignored <= xp.iinfo(target.dtype).max:
+        ignored = None  # no pixel has it, nor may one after a change of dtype
+    pred, target = (backend.integers(mask) if arguments.is_integer(xp, mask) else mask for mask in (pred, target))
 
     classes = None if class_axis is None else shape[class_axis]
 

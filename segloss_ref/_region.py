@@ -6,6 +6,7 @@ pass through outer functions, so that a compound loss reads as its formula and i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -131,12 +132,18 @@ class Region:
         """1 where `size` is above 0, else 0."""
         return self.xp.astype(size > 0, size.dtype)
 
-    def log_sum(self, factor: Array, log: Array) -> Array:
-        """The logarithm of the region's sum of factor * e^log, which may underflow; -inf where it is 0."""
+    def log_sum(self, factor: Array, log: Array) -> tuple[Array, Array]:
+        """(the logarithm of the region's sum of factor * e^log, which may underflow, each pixel's share of that sum).
+
+        The logarithm is -inf where the sum is 0, and no pixel has a share there. Shares do not come from the logarithm of the
+        sum, whose rounding a large one would carry into all of them.
+        """
         xp = self.xp
         largest = xp.max(xp.where(factor == 0, -xp.inf, log), axis=self.axes, keepdims=True)
         shift = xp.where(largest == -xp.inf, 0.0, largest)
-        return shift + xp.log(self.sum(factor * xp.exp(xp.where(factor == 0, 0.0, log - shift))))
+        parts = factor * xp.exp(xp.where(factor == 0, 0.0, log - shift))
+        total = self.sum(parts)
+        return shift + xp.log(total), self.ratio(parts, total)
 
     def per_pixel(self, total: Array) -> Array:
         """total/N; a region without weight has nothing to divide."""
@@ -241,6 +248,8 @@ class Region:
         """share * term; a share of exactly 0 leaves out even an infinite term."""
         if share == 0:
             return Term(self.xp.zeros_like(term.value), lambda factor: Slope(), term.present)
+        # A share that the dtype would round to 0 is rounded up instead: of an infinite term it leaves an infinite one.
+        share = math.copysign(max(abs(share), float(self.xp.finfo(self.y.dtype).smallest_normal)), share)
         return Term(share * term.value, lambda factor: term.slope(share * factor), term.present)
 
     def class_mean(self, term: Term) -> Term:

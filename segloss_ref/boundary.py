@@ -14,14 +14,17 @@ from ._filters import cross_mean, disc_mean, disc_mean_transposed
 from ._geometry import (
     SpacingValue,
     boundary_distance,
+    check_power,
     contour,
     contour_distance,
+    diagonal,
     predicted_mask,
     squared_boundary_distance,
     steps,
     target_mask,
+    unit_of,
 )
-from ._probability import Slope
+from ._probability import Slope, times
 from ._region import Region, Term
 from .domains import Choice, Integer, Interval, OnlyWith, Radii, Spacing
 
@@ -32,7 +35,10 @@ A = TypeVar("A")
 
 def _shape_aware_loss(r: Region, *, scope: Literal["region", "pixel"], spacing: SpacingValue) -> Term:
     p, y = predicted_mask(r), target_mask(r)
-    apart = contour_distance(r, y, steps("shape_aware_loss", spacing, r.axes))
+    step = steps("shape_aware_loss", spacing, r.axes)
+    unit = unit_of(step)
+    check_power("shape_aware_loss", "spacing", r, max(1.0, diagonal(r, step)), 1.0)  # 1 + E: tiny ones do no harm
+    apart = times(unit, contour_distance(r, y, step, unit))
     if scope == "region":
         points = r.xp.astype(contour(r, p), apart.dtype)
         count = r.prob.backend.sum(points, r.axes)
@@ -49,9 +55,16 @@ def _hausdorff_loss(r: Region, *, method: str, **own: Any) -> Term:
 
 def _by_distance(r: Region, *, alpha: float, spacing: SpacingValue) -> Term:
     step = steps("hausdorff_loss", spacing, r.axes)
-    d2_p = squared_boundary_distance(r, predicted_mask(r), step)
-    d2_y = squared_boundary_distance(r, target_mask(r), step)
-    far = d2_p + d2_y if alpha == 2 else d2_p ** (alpha / 2) + d2_y ** (alpha / 2)
+    unit = unit_of(step)
+    check_power("hausdorff_loss", "spacing", r, diagonal(r, step), alpha)
+
+    def powered(mask: Any) -> Any:
+        d2 = squared_boundary_distance(r, mask, step, unit)
+        if alpha == 2:
+            return times(unit * unit, d2)
+        return d2 ** (alpha / 2) if unit == 1 else (unit * r.xp.sqrt(d2)) ** alpha
+
+    far = r.xp.astype(powered(predicted_mask(r)) + powered(target_mask(r)), r.y.dtype, copy=False)
     error = r.prob.backend.blend(r.prob.p, -r.prob.q, r.y)
     return r.class_wise_mean(error * error * far, lambda: Slope(p=2 * error * far))
 
@@ -59,6 +72,7 @@ def _by_distance(r: Region, *, alpha: float, spacing: SpacingValue) -> Term:
 def _by_erosion(r: Region, *, alpha: float, erosions: int, rescale: Literal["unit", "none", "minmax"]) -> Term:
     """Forward: e_k = f(B * e_(k-1)), f one of the three rescalings. Backward: the same steps transposed, in reverse."""
     xp = r.xp
+    check_power("hausdorff_loss", "alpha", r, erosions, alpha)
     error = r.prob.backend.blend(r.image.prob.p, -r.image.prob.q, r.image.y)
     e, total, pullbacks = error * error, xp.zeros_like(error), []
     for k in range(1, erosions + 1):
@@ -109,6 +123,7 @@ def _eroded(r: Region, e: Any, rescale: str) -> tuple[Any, Any]:
 def _by_convolution(r: Region, *, alpha: float, radii: Sequence[float]) -> Term:
     """Each radius r adds r^alpha [a (f(1 - Y) + f(P)) + b (f(Y) + f(1 - P))], Y = B_r * y, P = B_r * p."""
     xp, p, y = r.xp, r.image.prob.p, r.image.y
+    check_power("hausdorff_loss", "alpha", r, max(1.0, *radii), alpha)
     error = r.prob.backend.blend(p, -r.image.prob.q, y)
     a, b = error * error * p, error * error * y
     by_a, by_b, reached = xp.zeros_like(p), xp.zeros_like(p), []
@@ -145,7 +160,10 @@ _HAUSDORFF_PARAMETERS = {
 
 def _boundary_loss(r: Region, *, spacing: SpacingValue) -> Term:
     y = target_mask(r)
-    d = boundary_distance(r, y, steps("boundary_loss", spacing, r.axes))
+    step = steps("boundary_loss", spacing, r.axes)
+    unit = unit_of(step)
+    check_power("boundary_loss", "spacing", r, diagonal(r, step), 1.0)
+    d = times(unit, boundary_distance(r, y, step, unit))
     signed = r.xp.where(y, -d, d)
     return r.class_wise_mean(r.prob.p * signed, lambda: Slope(p=signed))
 
@@ -203,7 +221,7 @@ def shape_aware_loss(
         of the target's contour (the directed average surface distance, not weighted); 0 when either contour is empty.
         "pixel": where the two masks differ, E is that pixel's distance to the nearest point of the target's contour; elsewhere,
         and without a contour, 0.
-    spacing : None, or one number > 0 a spatial axis, default 1
+    spacing : None, or one number in [1e-60, 1e60] a spatial axis, default 1
         Distance between neighbours, in the order of `axis`.
 
     Examples
@@ -227,7 +245,7 @@ def hausdorff_loss(
     ] = "distance",
     alpha: Annotated[float, Interval(0, low_open=True)] = 2.0,
     spacing: Annotated[SpacingValue, Spacing(), OnlyWith("method", ("distance",))] = None,
-    erosions: Annotated[int, Integer(1), OnlyWith("method", ("erosion",))] = 10,
+    erosions: Annotated[int, Integer(1, 1000), OnlyWith("method", ("erosion",))] = 10,
     rescale: Annotated[
         Literal["unit", "none", "minmax"], Choice(("unit", "none", "minmax")), OnlyWith("method", ("erosion",))
     ] = "unit",
@@ -258,15 +276,15 @@ def hausdorff_loss(
     method : "distance", "erosion" or "convolution", default "distance"
         The estimate; a parameter that belongs to another one must stay at its default.
     alpha : float > 0, default 2
-        How fast the weight grows with distance.
-    spacing : None, or one number > 0 a spatial axis, default 1
+        How fast the weight grows with distance. The largest distance to this power must lie within the dtype.
+    spacing : None, or one number in [1e-60, 1e60] a spatial axis, default 1
         Distance between neighbours, in the order of `axis` ("distance").
-    erosions : int >= 1, default 10
+    erosions : int from 1 to 1000, default 10
         K ("erosion").
     rescale : "unit", "none" or "minmax", default "unit"
         "unit" has the factor 2, which restores the range [0, 1]; "none" is the paper's formula; "minmax" stretches each e_k
         of a region to [0, 1] in place of the 2, as public codes do, and leaves a constant one as it is ("erosion").
-    radii : one or more numbers > 0, default (3, 6, 9, 12, 15, 18)
+    radii : one or more numbers in (0, 128], default (3, 6, 9, 12, 15, 18)
         In pixels ("convolution").
 
     Examples
@@ -306,7 +324,7 @@ def boundary_loss(
 
     Parameters
     ----------
-    spacing : None, or one number > 0 a spatial axis, default 1
+    spacing : None, or one number in [1e-60, 1e60] a spatial axis, default 1
         Distance between neighbours, in the order of `axis`.
 
     Examples

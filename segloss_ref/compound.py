@@ -44,7 +44,7 @@ def _log_dice(r: Region, smooth: SmoothValue) -> Term:
     total = dice.agreement + dice.disagreement
     total = xp.where(total == 0, xp.inf, total)
     in_log_space = smooth_pair(smooth)[0] == 0 and r.prob.finite_logs
-    log_agreement = r.log_sum(2 * y, r.prob.log_p) if in_log_space else xp.log(dice.agreement)
+    log_agreement, share = r.log_sum(2 * y, r.prob.log_p) if in_log_space else (xp.log(dice.agreement), None)
     close = dice.loss.value < 0.5
     value = xp.where(
         close,
@@ -55,9 +55,7 @@ def _log_dice(r: Region, smooth: SmoothValue) -> Term:
     def slope(factor: Any) -> Slope:
         factor = xp.where(value == xp.inf, 0.0, factor)
         if in_log_space:
-            floor = xp.where(log_agreement == -xp.inf, 0.0, log_agreement)
-            share = xp.exp(xp.where(y == 0, -xp.inf, r.prob.log_p - floor))
-            return Slope(p=xp.zeros_like(y) + factor / total, log_p=-2 * factor * y * share)
+            return Slope(p=xp.zeros_like(y) + factor / total, log_p=-factor * share)
         by_hit = 2 * factor / xp.where(dice.agreement == 0, xp.inf, dice.agreement)
         return affine(r, factor / total, factor / total - by_hit)
 
@@ -260,7 +258,7 @@ def structural_similarity_loss(
     *,
     window: Annotated[int, OddInteger()] = 3,
     sigma: Annotated[float, Interval(0, low_open=True)] = 1.5,
-    c4: Annotated[float, Interval(0, low_open=True)] = 0.01,
+    c4: Annotated[float, Interval(1e-30)] = 0.01,
     beta: Annotated[float, Interval(0, 1)] = 0.1,
     **common: Unpack[Common],
 ) -> A:
@@ -279,11 +277,11 @@ def structural_similarity_loss(
 
     Parameters
     ----------
-    window : odd int >= 1, default 3
+    window : odd int from 1 to 1001, default 3
         Width of the window in pixels, along every spatial axis.
     sigma : float > 0, default 1.5
         Standard deviation of the Gaussian weights, in pixels.
-    c4 : float > 0, default 0.01
+    c4 : float >= 1e-30, default 0.01
         C, which keeps flat surroundings from dividing by 0.
     beta : float in [0, 1], default 0.1
         The share of e_max that counts as unlike.

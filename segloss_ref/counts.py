@@ -94,7 +94,7 @@ class _Count(Metric):
 
     def __call__(self, pred: Any, target: Any, counting: Counting, **own: Any) -> Any:
         name = self.name
-        check_own(registry.metrics[name], own)
+        own = check_own(registry.metrics[name], own)
         keywords, how = self.split(counting)
         home = None
         if isinstance(pred, Confusion | ClassConfusion):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Annotated, Any, TypeVar, Unpack
 
 from ._engine import Common, Kernel
-from ._geometry import SpacingValue, boundary_distance, steps, target_mask
+from ._geometry import SpacingValue, boundary_distance, steps, target_mask, unit_of
 from ._probability import Slope, times
 from ._region import PixelLoss, Region, Term
 from .domains import Field, Interval, Spacing
@@ -61,6 +61,8 @@ def _focal_pixels(r: Region, alpha: float | None, gamma: float) -> PixelLoss:
 
     def fading(log: Any) -> Any:
         """-gamma * log, held where it would overflow: the probability that it is going to be multiplied with is 0 there."""
+        if gamma < 1e-30:  # no part of a sum with -hit, and 0 times an infinite logarithm is nan
+            return xp.zeros_like(log)
         return -gamma * (log if gamma <= 2 else xp.clip(log, min=-(xp.finfo(log.dtype).max ** 0.5)))
 
     hit = times(1 if alpha is None else alpha, times(r.class_weight, r.y)) * m.q**gamma
@@ -90,7 +92,8 @@ def _mapped_cross_entropy(r: Region, factor: Any) -> PixelLoss:
 
 def _closeness(r: Region, spacing: SpacingValue) -> Any:
     """1 - d/d_max: near 1 at the target's boundary, 0 farthest from it and where there is none."""
-    d = boundary_distance(r, target_mask(r), steps("distance_map_loss", spacing, r.axes))
+    step = steps("distance_map_loss", spacing, r.axes)
+    d = boundary_distance(r, target_mask(r), step, unit_of(step))  # the unit drops out of the quotient
     largest = r.largest(d)
     return r.xp.where(largest == 0, 0.0, 1 - r.ratio(d, largest))
 
@@ -271,7 +274,7 @@ def distance_map_loss(
     ----------
     phi : array or None, default None
         A map of your own, finite, that broadcasts to `pred`; no distance is taken then.
-    spacing : None, or one number > 0 a spatial axis, default 1
+    spacing : None, or one number in [1e-60, 1e60] a spatial axis, default 1
         Distance between neighbours, in the order of `axis`, which names the spatial axes; None: all (save `class_axis`).
 
     Examples

@@ -1,7 +1,12 @@
 """What values a parameter may take.
 
-A parameter's domain is written once, in its annotation (``Annotated[float, Interval(0.0, inf)]``). The same object
-checks the argument at every call, drives the strategies of the conformance suite and fills the documentation.
+A parameter's domain is written once, in its annotation (``Annotated[float, Interval(0.0)]``). The same object checks the
+argument at every call and brings it to a plain Python value, drives the strategies of the conformance suite and fills the
+documentation.
+
+Plain values matter: a NumPy scalar would change the dtype of a computation, and a fraction is unknown to most libraries.
+Numbers end at 1e30 (`LARGEST`), so that no product of a few of them leaves float32; the distance between pixels lies in
+[1e-60, 1e60].
 """
 
 from __future__ import annotations
@@ -10,11 +15,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
+from ._describe import describe, looks_like_array
+
 __all__ = [
+    "LARGEST",
+    "LARGEST_DISTANCE",
+    "SMALLEST_DISTANCE",
     "Choice",
     "Domain",
     "Field",
@@ -22,6 +32,7 @@ __all__ = [
     "Integer",
     "Interval",
     "LabelWeights",
+    "Number",
     "OddInteger",
     "OnlyWith",
     "Radii",
@@ -30,24 +41,58 @@ __all__ = [
     "smooth_pair",
 ]
 
+LARGEST = 1e30
+"""The largest number that a parameter may be."""
+LARGEST_DISTANCE = 1e60
+SMALLEST_DISTANCE = 1e-60
+"""The ends of the range of numbers that stand for a distance between pixels."""
+
 
 class Domain(Protocol):
     """A set of values that an argument may have."""
 
-    def check(self, owner: str, name: str, value: object) -> None:
-        """Raise ``TypeError`` or ``ValueError`` where `value` lies outside; the message names `owner` and `name`."""
+    def normal(self, owner: str, name: str, value: object) -> Any:
+        """`value` as plain Python numbers, strings and tuples.
+
+        Raises ``TypeError`` or ``ValueError`` where it lies outside; the message names `owner` and `name`.
+        """
+
+
+def _wrong_type(owner: str, name: str, expected: object, value: object) -> TypeError:
+    return TypeError(f"{owner}: {name} must be {expected}, got {describe(value)}")
+
+
+def _outside(owner: str, name: str, expected: object, value: object) -> ValueError:
+    return ValueError(f"{owner}: {name} must be {expected}, got {describe(value)}")
 
 
 def _is_real(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def _as_float(value: object) -> float:
+def _is_integer(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _as_float(value: Any) -> float:
     """A real number as a float; infinite beyond the largest of them, which every domain refuses."""
     try:
-        return float(value)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        return float(value)
     except OverflowError:
-        return math.inf
+        return math.inf if value > 0 else -math.inf
+
+
+def _numbers(value: object) -> list[float] | None:
+    """A sequence, or NumPy array of one axis, of real numbers as floats; None where `value` is none."""
+    if isinstance(value, np.ndarray):
+        return [float(one) for one in value] if value.ndim == 1 and value.dtype.kind in "iuf" else None
+    if isinstance(value, str | bytes) or not isinstance(value, Sequence):
+        return None
+    return [_as_float(one) for one in value] if all(_is_real(one) for one in value) else None
+
+
+def _shown(number: float) -> str:
+    return f"{number:g}".replace("e+", "e")
 
 
 @dataclass(frozen=True)
@@ -55,7 +100,7 @@ class Interval:
     """A real number between `low` and `high`; finite always, and None as well where `optional`."""
 
     low: float
-    high: float = math.inf
+    high: float = LARGEST
     low_open: bool = False
     high_open: bool = False
     optional: bool = False
@@ -63,19 +108,37 @@ class Interval:
     def __str__(self) -> str:
         left = "(" if self.low_open or math.isinf(self.low) else "["
         right = ")" if self.high_open or math.isinf(self.high) else "]"
-        return f"{left}{self.low:g}, {self.high:g}{right}" + (" or None" if self.optional else "")
+        return f"{left}{_shown(self.low)}, {_shown(self.high)}{right}" + (" or None" if self.optional else "")
 
-    def check(self, owner: str, name: str, value: object) -> None:
+    def normal(self, owner: str, name: str, value: object) -> float | None:
         """See `Domain`."""
         if value is None and self.optional:
-            return
+            return None
         if not _is_real(value):
-            raise TypeError(f"{owner}: {name} must be a real number in {self}, got {value!r}")
+            raise _wrong_type(owner, name, f"a real number in {self}", value)
         number = _as_float(value)
         above = number > self.low or (number == self.low and not self.low_open)
         below = number < self.high or (number == self.high and not self.high_open)
         if not (above and below and math.isfinite(number)):
-            raise ValueError(f"{owner}: {name} must lie in {self}, got {value!r}")
+            raise ValueError(f"{owner}: {name} must lie in {self}, got {describe(value)}")
+        return number
+
+
+@dataclass(frozen=True)
+class Number:
+    """Any real number, nan and infinities among them."""
+
+    def __str__(self) -> str:
+        return "a real number, nan or inf"
+
+    def normal(self, owner: str, name: str, value: object) -> float:
+        """See `Domain`."""
+        if not _is_real(value):
+            raise _wrong_type(owner, name, self, value)
+        try:
+            return float(value)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        except OverflowError:
+            raise _outside(owner, name, f"{self}, in the range of float64", value) from None
 
 
 @dataclass(frozen=True)
@@ -87,31 +150,37 @@ class Integer:
     optional: bool = False
 
     def __str__(self) -> str:
-        return f"an integer from {self.low} to {self.high:g}" + (" or None" if self.optional else "")
+        upper = "" if math.isinf(self.high) else f" to {self.high}"
+        return f"an integer from {self.low}{upper or ' on'}" + (" or None" if self.optional else "")
 
-    def check(self, owner: str, name: str, value: object) -> None:
+    def normal(self, owner: str, name: str, value: Any) -> int | None:
         """See `Domain`."""
         if value is None and self.optional:
-            return
-        if not isinstance(value, Integral) or isinstance(value, bool):
-            raise TypeError(f"{owner}: {name} must be {self}, got {value!r}")
-        if not self.low <= int(value) <= self.high:
-            raise ValueError(f"{owner}: {name} must be {self}, got {value!r}")
+            return None
+        if not _is_integer(value):
+            raise _wrong_type(owner, name, self, value)
+        number = int(value)  # pyright: ignore[reportArgumentType]
+        if not self.low <= number <= self.high:
+            raise _outside(owner, name, self, value)
+        return number
 
 
 @dataclass(frozen=True)
 class OddInteger:
-    """An odd whole number >= 1: the width of a window that has a middle."""
+    """An odd whole number from 1 to `high`: the width of a window that has a middle."""
+
+    high: int = 1001
 
     def __str__(self) -> str:
-        return "an odd integer >= 1"
+        return f"an odd integer from 1 to {self.high}"
 
-    def check(self, owner: str, name: str, value: object) -> None:
+    def normal(self, owner: str, name: str, value: Any) -> int:
         """See `Domain`."""
-        if not isinstance(value, Integral) or isinstance(value, bool):
-            raise TypeError(f"{owner}: {name} must be {self}, got {value!r}")
-        if int(value) < 1 or int(value) % 2 == 0:
-            raise ValueError(f"{owner}: {name} must be {self}, got {value!r}")
+        if not _is_integer(value):
+            raise _wrong_type(owner, name, self, value)
+        if not 1 <= int(value) <= self.high or int(value) % 2 == 0:
+            raise _outside(owner, name, self, value)
+        return int(value)
 
 
 @dataclass(frozen=True)
@@ -123,12 +192,13 @@ class Choice:
     def __str__(self) -> str:
         return "one of " + ", ".join(repr(value) for value in self.values)
 
-    def check(self, owner: str, name: str, value: object) -> None:
+    def normal(self, owner: str, name: str, value: object) -> str | int:
         """See `Domain`."""
-        if isinstance(value, bool) or not isinstance(value, str | int):
-            raise TypeError(f"{owner}: {name} must be {self}, got {value!r}")
+        if not (isinstance(value, str) or _is_integer(value)):
+            raise _wrong_type(owner, name, self, value)
         if value not in self.values:
-            raise ValueError(f"{owner}: {name} must be {self}, got {value!r}")
+            raise _outside(owner, name, self, value)
+        return self.values[self.values.index(value)]
 
 
 @dataclass(frozen=True)
@@ -138,27 +208,29 @@ class Flag:
     def __str__(self) -> str:
         return "True or False"
 
-    def check(self, owner: str, name: str, value: object) -> None:
+    def normal(self, owner: str, name: str, value: object) -> bool:
         """See `Domain`."""
-        if not isinstance(value, bool):
-            raise TypeError(f"{owner}: {name} must be True or False, got {value!r}")
+        if not isinstance(value, bool | np.bool_):
+            raise _wrong_type(owner, name, self, value)
+        return bool(value)
 
 
 @dataclass(frozen=True)
 class Smooth:
-    """A smoothing constant >= 0, or a pair (numerator, denominator) with numerator <= denominator."""
+    """A smoothing constant in [0, 1e30], or a pair (numerator, denominator) of such with numerator <= denominator."""
 
     def __str__(self) -> str:
-        return "a number >= 0, or a pair (numerator, denominator) of such with numerator <= denominator"
+        return "a number in [0, 1e30], or a pair (numerator, denominator) of such with numerator <= denominator"
 
-    def check(self, owner: str, name: str, value: object) -> None:
+    def normal(self, owner: str, name: str, value: object) -> float | tuple[float, float]:
         """See `Domain`."""
         pair = value if isinstance(value, tuple | list) else (value, value)
         if len(pair) != 2 or not all(_is_real(part) for part in pair):
-            raise TypeError(f"{owner}: {name} must be {self}, got {value!r}")
+            raise _wrong_type(owner, name, self, value)
         numerator, denominator = (_as_float(part) for part in pair)
-        if not 0 <= numerator <= denominator < math.inf:
-            raise ValueError(f"{owner}: {name} must be {self}, got {value!r}")
+        if not 0 <= numerator <= denominator <= LARGEST:
+            raise _outside(owner, name, self, value)
+        return (numerator, denominator) if isinstance(value, tuple | list) else numerator
 
 
 def smooth_pair(smooth: float | tuple[float, float]) -> tuple[float, float]:
@@ -170,56 +242,61 @@ def smooth_pair(smooth: float | tuple[float, float]) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class LabelWeights:
-    """None, or one finite number >= 0 a label: (background, foreground), or one a class."""
+    """None, or one number in [0, 1e30] a label: (background, foreground), or one a class."""
+
+    each: str = "label"
 
     def __str__(self) -> str:
-        return "None, or one number >= 0 a label"
+        return f"None, or one number in [0, 1e30] a {self.each}"
 
-    def check(self, owner: str, name: str, value: object) -> None:
-        """See `Domain`."""
+    def normal(self, owner: str, name: str, value: object) -> tuple[float, ...] | None:
+        """See `Domain`; how many numbers there must be is known where the classes are."""
         if value is None:
-            return
-        if not isinstance(value, Sequence) or isinstance(value, str) or not all(_is_real(part) for part in value):
-            raise TypeError(f"{owner}: {name} must be {self}, got {value!r}")
-        if not all(0 <= _as_float(part) < math.inf for part in value):
-            raise ValueError(f"{owner}: {name} must be {self}, got {value!r}")
-
-
-def _check_positive(owner: str, name: str, values: object, expected: object) -> None:
-    """Every one of some numbers must be finite and > 0."""
-    if isinstance(values, str) or not isinstance(values, (Sequence, np.ndarray)):
-        raise TypeError(f"{owner}: {name} must be {expected}, got {values!r}")
-    if not all(_is_real(value) for value in values):
-        raise TypeError(f"{owner}: {name} must be {expected}, got {values!r}")
-    if not all(0 < float(value) < math.inf for value in values):
-        raise ValueError(f"{owner}: {name} must be {expected}, got {values!r}")
+            return None
+        numbers = _numbers(value)
+        if numbers is None:
+            raise _wrong_type(owner, name, self, value)
+        if not all(0 <= one <= LARGEST for one in numbers):
+            raise _outside(owner, name, self, value)
+        return tuple(numbers)
 
 
 @dataclass(frozen=True)
 class Spacing:
-    """None, or the distance between neighbours along each spatial axis, finite and > 0; one number stands for all axes."""
+    """None, or the distance between neighbours along each spatial axis, in [1e-60, 1e60]; one number stands for all axes."""
 
     def __str__(self) -> str:
-        return "None, or one number > 0 a spatial axis"
+        return "None, or one number in [1e-60, 1e60] a spatial axis"
 
-    def check(self, owner: str, name: str, value: object) -> None:
+    def normal(self, owner: str, name: str, value: object) -> float | tuple[float, ...] | None:
         """See `Domain`; how many numbers there must be is known where the spatial axes are."""
-        if value is not None:
-            _check_positive(owner, name, [value] if _is_real(value) else value, self)
+        if value is None:
+            return None
+        numbers = [_as_float(value)] if _is_real(value) else _numbers(value)
+        if numbers is None:
+            raise _wrong_type(owner, name, self, value)
+        if not all(SMALLEST_DISTANCE <= one <= LARGEST_DISTANCE for one in numbers):
+            raise _outside(owner, name, self, value)
+        return numbers[0] if _is_real(value) else tuple(numbers)
 
 
 @dataclass(frozen=True)
 class Radii:
-    """One or more finite numbers > 0."""
+    """One or more numbers of pixels in (0, `high`]."""
+
+    high: float = 128
 
     def __str__(self) -> str:
-        return "one or more numbers > 0"
+        return f"one or more numbers in (0, {_shown(self.high)}]"
 
-    def check(self, owner: str, name: str, value: object) -> None:
+    def normal(self, owner: str, name: str, value: object) -> tuple[float, ...]:
         """See `Domain`."""
-        _check_positive(owner, name, value, self)
-        if len(value) == 0:  # type: ignore[arg-type]
-            raise ValueError(f"{owner}: {name} must be {self}, got {value!r}")
+        numbers = _numbers(value)
+        if numbers is None:
+            raise _wrong_type(owner, name, self, value)
+        if not numbers or not all(0 < one <= self.high for one in numbers):
+            raise _outside(owner, name, self, value)
+        return tuple(numbers)
 
 
 @dataclass(frozen=True)
@@ -229,10 +306,11 @@ class Field:
     def __str__(self) -> str:
         return "None, or an array of real numbers that broadcasts to pred"
 
-    def check(self, owner: str, name: str, value: object) -> None:
+    def normal(self, owner: str, name: str, value: object) -> Any:
         """See `Domain`; shape, dtype and device are checked where `pred` is."""
-        if value is not None and not (hasattr(value, "shape") and hasattr(value, "dtype")):
-            raise TypeError(f"{owner}: {name} must be {self}, got {value!r}")
+        if value is not None and not looks_like_array(value):
+            raise _wrong_type(owner, name, self, value)
+        return value
 
 
 @dataclass(frozen=True)

@@ -58,12 +58,13 @@ def grad(loss: Callable[..., Any]) -> Callable[..., Any]:
     >>> grad(dice_loss)(np.array([0.5, 0.5]), np.array([1.0, 0.0]), smooth=0).tolist()
     [-0.75, 0.25]
     """
+    kernel = kernel_of(loss, "grad: loss must be one of segloss_ref's losses")
     both = value_and_grad(loss)
 
     def gradient(pred: Any, target: Any, **keywords: Any) -> Any:
         return both(pred, target, **keywords)[1]
 
-    gradient.__name__ = gradient.__qualname__ = f"grad({both.__name__[15:-1]})"
+    gradient.__name__ = gradient.__qualname__ = f"grad({kernel.name})"
     return gradient
 
 
@@ -99,9 +100,11 @@ def validate(function: Callable[..., Any], pred: Any, target: Any, **keywords: A
     if metric is not None and metric.function is function:
         metric.check(pred, target, keywords)
         return
-    kernel = kernel_of(function)
+    kernel = kernel_of(function, "validate: function must be one of segloss_ref's losses and metrics")
     common, own = split_keywords(kernel, keywords)
     call = replace(kernel.bind(common, own), check_values=True)
     backend = _arguments.library_of(kernel.name, pred)
+    _arguments.check_values_at_hand(kernel.name, backend, pred)
+    arrays = kernel.arrays_beside(backend, pred, target, common, own)
     with backend.guard():
-        call(backend.detach(pred), target, *kernel.arrays_among(common, own), gradient=False)
+        call(backend.detach(pred), *arrays, gradient=False)

@@ -11,13 +11,13 @@ import numpy as np
 from scipy import ndimage
 
 from . import registry
-from ._arguments import library_of
+from ._arguments import describe, library_of
 from ._contours import Box, bounding_box
 from ._counting import Counting, Outcome, check_own
 from ._geometry import SpacingValue, steps
 from ._measuring import Host, read_on_host
 from ._metric import Metric, mask_section
-from .domains import Choice, Interval, Spacing
+from .domains import LARGEST_DISTANCE, Choice, Interval, Spacing
 
 __all__ = ["boundary_iou", "centerline_dice"]
 
@@ -51,7 +51,7 @@ another device are copied there and the values back.""",
         return host, self.prepare(host.axes, **own)
 
     def __call__(self, pred: Any, target: Any, counting: Counting, **own: Any) -> Any:
-        check_own(registry.metrics[self.name], own)
+        own = check_own(registry.metrics[self.name], own)
         keywords, how = self.split(counting)
         with library_of(self.name, pred).guard():
             host, ready = self._read(pred, target, own, keywords)
@@ -76,7 +76,7 @@ def _band(mask: Any, kept: Any, box: Box, width: float, spacing: Sequence[float]
     # Left-out pixels are no outside. What lies past the box is, in the image or beyond it.
     solid = mask[box] if kept is None else mask[box] | ~kept[box]
     if spacing is None:
-        size = 2 * int(width) + 1
+        size = 2 * min(int(width), max(solid.shape)) + 1  # a wider band holds no more
         return mask[box] & ~ndimage.minimum_filter(solid.view(np.uint8), size=size, mode="constant", cval=0).view(bool)
     depth: Any = ndimage.distance_transform_edt(np.pad(solid, 1), sampling=spacing)
     return mask[box] & (depth[(slice(1, -1),) * mask.ndim] <= width)
@@ -98,11 +98,11 @@ def _boundary_iou_prepare(axes: Sequence[int], *, width: float, definition: str,
         return {"width": float(width), "spacing": steps("boundary_iou", spacing, axes)}
     if spacing is not None:
         raise ValueError(
-            f"boundary_iou: spacing must be None with definition 'erosion', which counts pixels, got {spacing!r}"
+            f"boundary_iou: spacing must be None with definition 'erosion', which counts pixels, got {describe(spacing)}"
         )
     if width != int(width):
         raise ValueError(
-            f"boundary_iou: width must be a whole number of pixels with definition 'erosion', got {width!r}"
+            f"boundary_iou: width must be a whole number of pixels with definition 'erosion', got {width:g}"
         )
     return {"width": width, "spacing": None}
 
@@ -125,7 +125,7 @@ def boundary_iou(
     pred: Any,
     target: Any,
     *,
-    width: Annotated[float, Interval(0, low_open=True)],
+    width: Annotated[float, Interval(0, LARGEST_DISTANCE, low_open=True)],
     definition: Annotated[Literal["erosion", "distance"], Choice(("erosion", "distance"))] = "erosion",
     spacing: Annotated[SpacingValue, Spacing()] = None,
     **counting: Unpack[Counting],

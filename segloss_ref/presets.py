@@ -20,6 +20,7 @@ from types import MappingProxyType
 from typing import Any
 
 from . import registry
+from ._describe import describe
 
 __all__ = ["Preset", "presets"]
 
@@ -39,7 +40,7 @@ class Preset:
         twice = sorted(self.keywords.keys() & keywords.keys())
         if twice:
             raise TypeError(
-                f"{self.name}: {twice[0]} is {self.keywords[twice[0]]!r} by definition, got {keywords[twice[0]]!r}"
+                f"{self.name}: {twice[0]} is {self.keywords[twice[0]]!r} by definition, got {describe(keywords[twice[0]])}"
             )
         return registry.metrics[self.metric].function(pred, target, **self.keywords, **keywords)
 

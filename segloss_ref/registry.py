@@ -107,7 +107,7 @@ def parameters_of(function: Callable[..., Any]) -> Mapping[str, Parameter]:
     found = {}
     for name, parameter in inspect.signature(function).parameters.items():
         extras = get_args(hints[name])[1:]
-        domains = [extra for extra in extras if hasattr(extra, "check")]
+        domains = [extra for extra in extras if hasattr(extra, "normal")]
         only_with = next((extra for extra in extras if isinstance(extra, OnlyWith)), None)
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY and domains:
             found[name] = Parameter(name, parameter.default, domains[0], only_with)

@@ -22,7 +22,7 @@ from ._measuring import Host, Pair, Side, check_surface, measure, read_on_host
 from ._metric import Metric, mask_section
 from ._reading import Masks
 from ._records import check_array, check_magnitudes, dictionary_fields, host_array
-from .domains import Choice, Interval, Spacing
+from .domains import LARGEST_DISTANCE, Choice, Interval, Spacing
 
 __all__ = ["SurfaceDistances", "average_surface_distance", "hausdorff_distance", "surface_dice", "surface_distances"]
 
@@ -82,7 +82,7 @@ class SurfaceDistances:
 
     def __post_init__(self) -> None:
         owner = "SurfaceDistances"
-        Choice(("voxel", "voxel_full", "surfel")).check(owner, "surface", self.surface)
+        Choice(("voxel", "voxel_full", "surfel")).normal(owner, "surface", self.surface)
         if not isinstance(self.shape, tuple) or not all(type(size) is int and size >= 0 for size in self.shape):
             raise TypeError(f"{owner}: shape must be a tuple of integers >= 0, got {type(self.shape).__name__}")
         kinds = {name: check_array(owner, name, getattr(self, name)) for name in _SETS}
@@ -228,12 +228,12 @@ def surface_distances(
     (2.0, 0.666667)
     """
     name = "surface_distances"
-    own = {"spacing": spacing, "surface": surface, "border": border}
-    for parameter in registry.parameters_of(surface_distances).values():
-        parameter.domain.check(name, parameter.name, own[parameter.name])
+    given = {"spacing": spacing, "surface": surface, "border": border}
+    parameters = registry.parameters_of(surface_distances).values()
+    own = {one.name: one.domain.normal(name, one.name, given[one.name]) for one in parameters}
     with library_of(name, pred).guard():
         host, pairs = _measured(name, pred, target, own, masks)
-        return _record_of(host, surface, pairs)
+        return _record_of(host, own["surface"], pairs)
 
 
 def _measured(
@@ -247,7 +247,7 @@ def _measured(
 
 _SHARED = mask_section(
     record="SurfaceDistances",
-    own="""spacing : None, or one number > 0 a spatial axis, default None
+    own="""spacing : None, or one number in [1e-60, 1e60] a spatial axis, default None
     The size of a pixel, in the order of `axis`; None: 1 each. One number alone stands for all axes.
 surface : "voxel", "voxel_full" or "surfel", default "voxel"
     What the elements of a surface are. "voxel": pixels of the mask with a face neighbour outside it; "voxel_full": with
@@ -285,7 +285,7 @@ class _SurfaceMetric(Metric):
 
     def __call__(self, pred: Any, target: Any, counting: Counting, **own: Any) -> Any:
         record = registry.metrics[self.name]
-        check_own(record, own)
+        own = check_own(record, own)
         keywords, how = self.split(counting)
         formula = _without_geometry(own)
         if isinstance(pred, SurfaceDistances):
@@ -380,7 +380,7 @@ def _refuse_interpolation(surface: str, *, percentile: float, interpolation: str
     if surface == "surfel" and interpolation == "linear" and percentile not in (0, 100):
         raise ValueError(
             "hausdorff_distance: interpolation must be 'attained' with surface 'surfel', whose percentiles are weighted "
-            f"by size, got 'linear' with percentile {percentile!r}"
+            f"by size, got 'linear' with percentile {percentile:g}"
         )
 
 
@@ -496,7 +496,7 @@ def surface_dice(
     pred: Any,
     target: Any = None,
     *,
-    tolerance: Annotated[float, Interval(0)],
+    tolerance: Annotated[float, Interval(0, LARGEST_DISTANCE)],
     combine: Combine = "pooled",
     spacing: Annotated[SpacingValue, Spacing()] = None,
     surface: Surface = "voxel",

@@ -57,6 +57,12 @@ class _Jax(Backend):
             return None
         return self.to_numpy(array)
 
+    def refusal(self, array: Array) -> str | None:
+        return None if isinstance(array, jax.Array) else "a jax.Array, as .todense() makes of JAX's sparse arrays"
+
+    def holds_values(self, array: Array) -> bool:
+        return not isinstance(array, jax.core.Tracer)
+
     def wide(self, array: Array) -> tuple[Any, Any]:
         return (jnp.float64, jnp.int64) if _has_64_bits() else (jnp.float32, jnp.int32)
 

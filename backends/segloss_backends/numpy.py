@@ -30,8 +30,10 @@ class _NumPy(Backend):
         return np.asarray(array)
 
     def refusal(self, array: Array) -> str | None:
-        # Its sums leave out the masked pixels and its sizes count them.
-        return "a plain array, with weight 0 where it is masked" if isinstance(array, np.ma.MaskedArray) else None
+        if isinstance(array, np.ma.MaskedArray):  # its sums leave out the masked pixels and its sizes count them
+            return "a plain array, with weight 0 where it is masked"
+        # Its product is that of matrices, and it always has two axes.
+        return "a plain array, as numpy.asarray makes of it" if isinstance(array, np.matrix) else None
 
     def guard(self) -> AbstractContextManager[Any]:
         return np.errstate(all="ignore")

@@ -480,7 +480,7 @@ def _complete(binding: Binding) -> Binding:
             raise ConfigurationError(f"convention: {name} = {value!r} names what is no parameter of {binding.spec}")
         if not Expression(value).names and name in parameters:
             try:
-                parameters[name].domain.check(binding.spec, name, Expression(value).value({}))
+                parameters[name].domain.normal(binding.spec, name, Expression(value).value({}))
             except (TypeError, ValueError) as problem:
                 raise ConfigurationError(f"convention: {problem}") from None
     used = binding.placeholders

@@ -269,7 +269,7 @@ def _truth(binding: Binding, own: Mapping[str, Any]) -> dict[str, Any] | None:
         try:
             truth[name] = Expression(value).value(own)
             if name in binding.record.parameters:
-                binding.record.parameters[name].domain.check(binding.spec, name, truth[name])
+                binding.record.parameters[name].domain.normal(binding.spec, name, truth[name])
         except (TypeError, ValueError, ZeroDivisionError):
             return None
     for name, parameter in binding.record.parameters.items():

@@ -29,6 +29,10 @@ __all__ = ["backend"]
 BLOCK = 2**17
 """Elements that one thread works on at a time: few enough for its cache, enough to make the calls cheap."""
 
+_UNORDERED = (torch.uint16, torch.uint32, torch.uint64)
+_WITHOUT_FLOAT64 = ("mps",)
+"""Devices that have no float64, Apple's among them."""
+
 
 class _ClosedForm(torch.autograd.Function):
     """`run` with its own gradient: inputs (run, pred, target, weight, class_weight, field, wanted), outputs (value,
@@ -103,6 +107,10 @@ class _WithForwardMode(_ClosedForm):
         return torch.func.jvp(value, (pred,), (tangents[1],))[1], None
 
 
+def _widest(device: torch.device) -> torch.dtype:
+    return torch.float32 if device.type in _WITHOUT_FLOAT64 else torch.float64
+
+
 @torch.library.custom_op("segloss::squared_distance", mutates_args=())
 def _squared_distance(sites: torch.Tensor, axes: Sequence[int], spacing: Sequence[float], both: bool) -> torch.Tensor:
     """One step for torch.compile and torch.func. CPU tensors are read where they lie; others never leave their device."""
@@ -111,7 +119,7 @@ def _squared_distance(sites: torch.Tensor, axes: Sequence[int], spacing: Sequenc
 
     def to(those: torch.Tensor) -> torch.Tensor:
         found: torch.Tensor = portable_squared_distance(
-            array_api_compat.torch, those, axes, spacing, torch.float64, sites.device
+            array_api_compat.torch, those, axes, spacing, _widest(sites.device), sites.device
         )
         return found
 
@@ -120,7 +128,7 @@ def _squared_distance(sites: torch.Tensor, axes: Sequence[int], spacing: Sequenc
 
 @_squared_distance.register_fake
 def _(sites: torch.Tensor, axes: Sequence[int], spacing: Sequence[float], both: bool) -> torch.Tensor:
-    return torch.empty(sites.shape, dtype=torch.float64, device=sites.device)
+    return torch.empty(sites.shape, dtype=_widest(sites.device), device=sites.device)
 
 
 @_squared_distance.register_vmap
@@ -167,6 +175,20 @@ class _Torch(Backend):
         nothing = torch.zeros(rows * (size + 1), dtype=added.dtype, device=places.device)
         return nothing.scatter_add(0, place.reshape(-1), added.reshape(-1)).reshape(rows, size + 1)[:, :size]
 
+    def refusal(self, array: Array) -> str | None:
+        if array.is_nested:
+            return "a dense tensor of one shape, as torch.nested.to_padded_tensor makes of it"
+        if array.layout is not torch.strided:
+            return "a dense tensor, as .to_dense() makes of it"
+        return "a tensor of plain numbers, as .dequantize() makes of it" if array.is_quantized else None
+
+    def holds_values(self, array: Array) -> bool:
+        return not array.is_meta
+
+    def integers(self, labels: Array) -> Array:
+        # torch cannot order its wider unsigned integers. Beyond int64 a label wraps to a negative one, which no class has.
+        return labels.to(torch.int64) if labels.dtype in _UNORDERED else labels
+
     def guard(self) -> AbstractContextManager[Any]:
         return torch.no_grad()
 
@@ -211,7 +233,8 @@ class _Torch(Backend):
     def one_hot(self, labels: Array, classes: int, axis: int, dtype: Any) -> Array:
         # One write a pixel in place of a comparison a pixel and class.
         shape = tuple(classes if one == axis else n for one, n in enumerate(labels.shape))
-        place = labels.long().clamp(0, classes - 1)
+        labels = labels.long()
+        place = labels.clamp(0, classes - 1)
         nothing = torch.zeros(shape, dtype=dtype, device=labels.device)
         held = (place == labels).to(dtype)
         return nothing.scatter_(axis, place, held) if _is_plain() else nothing.scatter(axis, place, held)

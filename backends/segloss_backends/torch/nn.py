@@ -56,9 +56,16 @@ class LossModule(torch.nn.Module):
 
     loss: ClassVar[Callable[..., Any]]
 
-    def __init__(self, **keywords: Any) -> None:
+    def __init__(self, *extra: Any, **keywords: Any) -> None:
         super().__init__()
         kernel = kernel_of(type(self).loss)
+        if extra:
+            known = ", ".join(
+                [*registry.losses[kernel.name].parameters, *sorted(registry.losses[kernel.name].keywords)]
+            )
+            raise TypeError(
+                f"{kernel.name}: a module takes keywords alone, of {known}; got {len(extra)} without a name"
+            )
         kernel.bind(*split_keywords(kernel, keywords))  # a wrong keyword is an error here, not in the first batch
         self._plain: dict[str, Any] = {}
         self._tensors: list[str] = []

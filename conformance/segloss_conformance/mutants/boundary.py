@@ -347,7 +347,7 @@ def shape_sum(case: Case) -> Answer:
 @mutant("shape_aware_loss", "the distance to the target itself in place of its contour")
 def shape_to_mask(case: Case) -> Answer:
     def e(r: Region, p: Any, y: Any, steps: Any) -> Any:
-        apart = np.sqrt(geometry._squared(r, y, steps))
+        apart = np.sqrt(r.prob.backend.squared_distance(y, r.axes, steps))
         apart = np.where(np.isinf(apart), 0.0, apart)
         points = geometry.contour(r, p)
         total = np.sum(np.where(points, apart, 0.0), axis=r.axes, keepdims=True)
