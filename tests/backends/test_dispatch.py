@@ -34,7 +34,7 @@ def test_an_unknown_library_gets_the_portable_operations(monkeypatch: pytest.Mon
     monkeypatch.setattr(_backend, "_by_type", {})
     monkeypatch.setattr(_backend, "entry_points", lambda group: [])
     pred = array_api_strict.asarray(P)
-    assert type(_backend.backend_of(pred)) is Backend
+    assert _backend.backend_of(pred).name == "portable"
     value, gradient = ref.value_and_grad(ref.focal_loss)(pred, array_api_strict.asarray(Y))
     expected, wanted = ref.value_and_grad(ref.focal_loss)(P, Y)
     assert float(value) == pytest.approx(float(expected), rel=1e-14)

@@ -400,3 +400,34 @@ def test_modules_are_copied_pickled_and_used_under_autocast(name: str, classes: 
     value.backward()
     assert leaf.grad is not None
     assert torch.isfinite(leaf.grad).all()
+
+
+@pytest.mark.parametrize("name", ["boundary_loss", "hausdorff_loss", "shape_aware_loss", "distance_map_loss"])
+def test_no_float64_on_a_device_without_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Apple's; tensors without values stand for one such device."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    from segloss_backends import torch as backend
+
+    class Seen(TorchDispatchMode):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dtypes: set[torch.dtype] = set()
+
+        def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            made = function(*args, **(kwargs or {}))
+            self.dtypes |= {
+                one.dtype for one in (made if isinstance(made, tuple) else (made,)) if hasattr(one, "dtype")
+            }
+            return made
+
+    pred, target = torch.zeros(2, 3, 4, device="meta"), torch.zeros(2, 3, 4, device="meta", dtype=torch.uint8)
+    loss = registry.losses[name].function
+    with Seen() as seen:
+        ref.value_and_grad(loss)(pred, target, axis=(1, 2), spacing=(0.5, 2.0))
+    assert torch.float64 in seen.dtypes  # what the test would not miss
+    monkeypatch.setattr(backend, "_WITHOUT_FLOAT64", ("mps", "meta"))
+    with Seen() as seen:
+        value, gradient = ref.value_and_grad(loss)(pred, target, axis=(1, 2), spacing=(0.5, 2.0))
+    assert torch.float64 not in seen.dtypes
+    assert value.dtype == gradient.dtype == torch.float32

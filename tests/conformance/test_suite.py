@@ -253,10 +253,10 @@ def test_facts_are_checked_before_values() -> None:
 def test_slopes_that_an_infinite_value_leaves_undefined_are_not_judged_and_the_others_are() -> None:
     # Without class weights nothing but -ln DC counts, which is infinite where p y = 0.
     case = Case(
-        "exponential_logarithmic_loss", np.array([[[[9984.0, -4.0]]], [[[-0.125, 9984.0]]]]),
-        np.array([[[[0.0, 0.5]]], [[[1.0, 0.75]]]]),
+        "exponential_logarithmic_loss", np.array([[[[9984.0, -4.0]], [[-9984.0, 4.0]]], [[[-0.125, 9984.0]], [[0.5, -9984.0]]]]),
+        np.array([[[[0.0, 0.5]], [[1.0, 0.5]]], [[[1.0, 0.75]], [[0.0, 0.25]]]]),
         {"from_logits": True, "class_axis": 1, "axis": (), "weight": np.array([[[0.5, 3.0]], [[3.0, 1.0]]]),
-         "smooth": (0.0, 1.0), "dice_weight": 0.5, "label_weights": (0.0,)},
+         "smooth": (0.0, 1.0), "dice_weight": 0.5, "label_weights": (0.0, 0.0)},
     )  # fmt: skip
     numpy64 = column(backend="numpy", device="cpu", dtype="float64")
     assert np.isinf(numpy64.value(case))

@@ -38,13 +38,13 @@ EVERYWHERE = [
     ("list", dict(pred=[0.5]), TypeError, r"pred must be an array .* got list"),
     ("no target", dict(target=None), TypeError, r"target must be an array .* None"),
     ("target of lists", dict(target=[[0, 1, 0]]), TypeError, r"target must be an array .* got list"),
-    ("integer prediction", dict(pred=Y), TypeError, r"pred must have a real floating dtype, got .* int64"),
-    ("boolean prediction", dict(pred=Y > 0), TypeError, r"pred must have a real floating dtype, got .* bool"),
-    ("complex target", dict(target=P + 0j), TypeError, r"target must be bool, integer or real, got .* complex"),
+    ("integer prediction", dict(pred=Y), TypeError, r"pred must have a real floating dtype, got int64 array"),
+    ("boolean prediction", dict(pred=Y > 0), TypeError, r"pred must have a real floating dtype, got bool array"),
+    ("complex target", dict(target=P + 0j), TypeError, r"target must be bool, integer or real, got complex"),
     ("empty array", dict(pred=P[:0], target=Y[:0]), ValueError, r"pred must hold at least one pixel, got shape \(0, 3\)"),
     ("axis out of range", dict(axis=2), ValueError, r"axis must lie in \[-2, 2\).* got 2"),
     ("repeated axis", dict(axis=(1, -1)), ValueError, r"axis must not repeat an axis, got \(1, -1\)"),
-    ("fractional axis", dict(axis=0.5), TypeError, r"axis must hold integers, got 0.5"),
+    ("fractional axis", dict(axis=0.5), TypeError, r"axis must be an integer, a tuple of integers or None, got 0.5"),
     ("unknown reduction", dict(reduction="avg"), ValueError, r"reduction must be .*, got 'avg'"),
     ("unknown keyword", dict(smoothing=1), TypeError, r"unknown keyword 'smoothing', expected one of .*reduction"),
     ("weight of another shape", dict(weight=np.ones(2)), ValueError, r"weight must broadcast to the pixels .*\(2,\)"),
@@ -79,7 +79,7 @@ def test_every_loss_refuses(name: str, arguments: dict[str, Any], error: type[Ex
 def test_probabilities_and_logits(name: str) -> None:
     with pytest.raises(ValueError, match=r"pred must be in \[0, 1\], got 1.2"):
         call(name, P + 0.3 * (P == 0.9), Y)
-    with pytest.raises(ValueError, match=r"pred must be finite, got inf"):
+    with pytest.raises(ValueError, match=r"pred must be finite.*, got inf"):
         call(name, np.full((2, 3), np.inf), Y, from_logits=True)
     with pytest.raises(TypeError, match=r"from_logits must be True or False, got 1"):
         call(name, P, Y, from_logits=1)
@@ -112,13 +112,13 @@ def test_class_weight(name: str) -> None:
     loss = registry.losses[name].function
     for bad, error, message in [
         ([1.0], ValueError, "must hold 2 numbers, got 1"),
-        ([1.0, -1.0], ValueError, r"must be in \[0, 1e30\], got -1.0"),
+        ([1.0, -1.0], ValueError, r"must be None, or one number in \[0, 1e30\] a class, got \[1.0, -1.0\]"),
         (np.array([1.0, -1.0]), ValueError, r"must be in \[0, 1e30\], got -1.0"),
         (np.ones(3), ValueError, r"must have shape \(2,\)"),
-        (np.array([1, 1j]), TypeError, "must be real, got .* complex"),
+        (np.array([1, 1j]), TypeError, "must be real, got complex"),
         (np.array(["a", "b"]), TypeError, "must be real, got"),
-        ("ab", TypeError, "must be one number a class"),
-        ([1.0, "b"], TypeError, "must hold real numbers, got 'b'"),
+        ("ab", TypeError, "must be None, or one number .* a class, got 'ab'"),
+        ([1.0, "b"], TypeError, r"must be None, or one number .* a class, got \[1.0, 'b'\]"),
     ]:
         with pytest.raises(error, match=f"class_weight {message}"):
             loss(P, LABELS, class_axis=0, class_weight=bad)
@@ -141,18 +141,18 @@ def test_class_weight(name: str) -> None:
         (lambda: ref.lovasz_softmax_loss(P, P), ValueError, "target must be 0 or 1, got 0.2"),
         (lambda: ref.dice_loss(P, Y, smooth=(2, 1)), ValueError, r"smooth must be .*numerator <= denominator, got \(2, 1\)"),
         (lambda: ref.dice_loss(P, Y, smooth=-1), ValueError, "smooth must be .*got -1"),
-        (lambda: ref.dice_loss(P, Y, smooth=10**400), ValueError, "smooth must be .*got 1000"),
-        (lambda: ref.f_score(P, Y, beta=10**400), ValueError, r"beta must lie in \(0, inf\), got 1000"),
+        (lambda: ref.dice_loss(P, Y, smooth=10**400), ValueError, "smooth must be .*got an integer of 1329 bits"),
+        (lambda: ref.f_score(P, Y, beta=10**400), ValueError, r"beta must lie in \(0, 1e30\], got an integer of 1329 bits"),
         (lambda: ref.dice_loss(P, Y, smooth="1"), TypeError, "smooth must be .*got '1'"),
         (lambda: ref.dice_loss(P, Y, squared=1), TypeError, "squared must be True or False, got 1"),
-        (lambda: ref.weighted_cross_entropy(P, Y, beta=0), ValueError, r"beta must lie in \(0, inf\), got 0"),
+        (lambda: ref.weighted_cross_entropy(P, Y, beta=0), ValueError, r"beta must lie in \(0, 1e30\], got 0"),
         (lambda: ref.weighted_cross_entropy(P, Y, beta=True), TypeError, "beta must be a real number"),
         (lambda: ref.balanced_cross_entropy(P, Y, beta=1.5), ValueError, r"beta must lie in \[0, 1\] or None, got 1.5"),
         (lambda: ref.focal_loss(P, Y, alpha=-0.1), ValueError, r"alpha must lie in \[0, 1\] or None, got -0.1"),
         (lambda: ref.focal_loss(P, Y, gamma=np.nan), ValueError, "gamma must lie in"),
         (lambda: ref.focal_loss(P, Y, gamma=np.inf), ValueError, "gamma must lie in"),
         (lambda: ref.tversky_loss(P, Y, fp_weight=-1), ValueError, "fp_weight must lie in"),
-        (lambda: ref.focal_tversky_loss(P, Y, gamma=0), ValueError, r"gamma must lie in \(0, inf\), got 0"),
+        (lambda: ref.focal_tversky_loss(P, Y, gamma=0), ValueError, r"gamma must lie in \(0, .*\], got 0"),
         (lambda: ref.sensitivity_specificity_loss(P, Y, power=3), ValueError, "power must be one of 1, 2, got 3"),
         (lambda: ref.sensitivity_specificity_loss(P, Y, sensitivity_weight=2), ValueError, "sensitivity_weight must lie"),
         (lambda: ref.combo_loss(P, Y, alpha=1.5), ValueError, r"alpha must lie in \[0, 1\], got 1.5"),
@@ -163,7 +163,7 @@ def test_class_weight(name: str) -> None:
         (lambda: ref.exponential_logarithmic_loss(P, Y, label_weights=(1, -2)), ValueError, "label_weights must be"),
         (lambda: ref.exponential_logarithmic_loss(P, Y, label_weights=3), TypeError, "label_weights must be"),
         (lambda: ref.value_and_grad(np.sum), TypeError, "loss must be one of segloss_ref's losses"),
-        (lambda: ref.validate(np.sum, P, Y), TypeError, "loss must be one of segloss_ref's losses"),
+        (lambda: ref.validate(np.sum, P, Y), TypeError, "validate: function must be one of segloss_ref's losses and metrics"),
     ],
 )  # fmt: skip
 def test_own_parameters(call: Any, error: type[Exception], message: str) -> None:
@@ -179,7 +179,7 @@ METRIC_CASES = [
     ("threshold", dict(threshold=1.5), ValueError, r"threshold must lie in \[0, 1\], got 1.5"),
     ("threshold of text", dict(threshold="x"), TypeError, "threshold must be a real number"),
     ("reduction", dict(reduction="avg"), ValueError, "reduction must be .*'weighted'.* got .*'avg'"),
-    ("reduction in an array", dict(reduction=np.array(["mean", "sum"])), ValueError, "reduction must be one of"),
+    ("reduction in an array", dict(reduction=np.array(["mean", "sum"])), TypeError, "reduction must be one of"),
     ("undefined", dict(undefined="0"), TypeError, "undefined must be a real number"),
     ("undefined None", dict(undefined=None), TypeError, "undefined must be a real number, nan or inf, got"),
     ("pred_empty of text", dict(pred_empty="x"), TypeError, "pred_empty must be a real number, nan or inf, got .*'x'"),
@@ -188,7 +188,7 @@ METRIC_CASES = [
     ("target_empty complex", dict(target_empty=1j), TypeError, "target_empty must be a real number"),
     ("target_empty in an array", dict(target_empty=np.zeros((512, 512))), TypeError,
      r"target_empty must be a real number, nan or inf, got .*\(512, 512\)"),
-    ("target_empty beyond float64", dict(target_empty=10**400), ValueError, "target_empty must be a number that float64"),
+    ("target_empty beyond float64", dict(target_empty=10**400), ValueError, "target_empty must be a real number, .* in the range of float64"),
     ("keyword", dict(smooth=1), TypeError, "unknown keyword 'smooth'"),
     ("num_classes", dict(num_classes=2), ValueError, "num_classes needs class_axis"),
     ("labels", dict(pred=Y, target=Y + 1, num_classes=2, class_axis=0), ValueError, r"target must be a label in \[0, 2\)"),

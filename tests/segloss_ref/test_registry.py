@@ -23,7 +23,7 @@ def test_records(record: registry.LossRecord | registry.MetricRecord) -> None:
     assert list(record.parameters) == own  # each own parameter has a domain
     for parameter in record.parameters.values():
         if not parameter.required:
-            parameter.domain.check(record.name, parameter.name, parameter.default)
+            parameter.domain.normal(record.name, parameter.name, parameter.default)
         assert str(parameter.domain)
 
 
@@ -61,7 +61,7 @@ def test_domains_reject_their_neighbours() -> None:
         (domains.LabelWeights(), [None, (1, 2), [0.0, 3]], [(1, -1), 3, "ab", (float("nan"), 1), (None, 1)]),
     ]:  # fmt: skip
         for value in good:
-            domain.check("f", "x", value)
+            domain.normal("f", "x", value)
         for value in bad:
             with pytest.raises((TypeError, ValueError), match="f: x must"):
-                domain.check("f", "x", value)
+                domain.normal("f", "x", value)
