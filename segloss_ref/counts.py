@@ -151,8 +151,8 @@ def confusion(pred: Any, target: Any, **masks: Unpack[Masks]) -> Confusion:
 def class_confusion(
     pred: Any,
     target: Any,
-    *,
     num_classes: int,
+    *,
     axis: int | tuple[int, ...] | None = None,
     weight: Any = None,
     ignore_index: int | None = None,

@@ -414,18 +414,18 @@ def test_numbers_of_classes_beyond_any_table(function: Any) -> None:
     labels = np.zeros((4, 4), dtype=int)
     more: Any = {} if function is ref.class_confusion else {"class_axis": 0}
     for bad in (2**40, 2**16 + 1, 0, 10**400):
-        with pytest.raises(ValueError, match=r"num_classes must lie in \[1, 65536\]") as caught:
+        with pytest.raises(ValueError, match=r"num_classes must be an integer from 1 to 65536") as caught:
             function(labels, labels, num_classes=bad, **more)
-        assert len(str(caught.value)) < 700
+        assert len(str(caught.value)) < 500
     for bad in (2.0, True, "3"):
-        with pytest.raises(TypeError, match="num_classes must be an integer"):
+        with pytest.raises(TypeError, match="num_classes must be an integer from"):
             function(labels, labels, num_classes=bad, **more)
 
 
 def test_pairs_refuse_what_is_no_label_map() -> None:
     labels = np.zeros((4, 4), dtype=int)
     for pred, target, keywords, error, message in [
-        (labels * 1.0, labels, {}, TypeError, "pred must be an integer label map, got ndarray of dtype float64"),
+        (labels * 1.0, labels, {}, TypeError, "pred must be an integer label map, got float64 array"),
         (labels, labels > 0, {}, TypeError, "target must be an integer label map"),
         (labels, labels[1:], {}, ValueError, r"target must have shape \(4, 4\), got \(3, 4\)"),
         (labels, labels[None], {}, ValueError, r"target must have shape \(4, 4\), got \(1, 4, 4\)"),

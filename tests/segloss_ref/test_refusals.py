@@ -314,6 +314,7 @@ MASK_ARGUMENTS: dict[str, Mapping[str, Any]] = {
     "weight": {**NO_WEIGHTS, **ELSEWHERE},
     "axis": NO_REGIONS,
     "ignore_index": NO_LABELS,
+    "from_logits": NO_FLAGS,
     "threshold": {**bad_for(domains.Interval(0, 1))},
     "num_classes": {**NO_INTEGERS, "zero": 0, "negative": -1, "beyond": 2**40, "huge": 10**400, "without classes": 2},
     "class_axis": {**NO_AXES, "tuple": (0,), "list": [0]},
@@ -329,7 +330,7 @@ def arguments_of_metric(parameters: Mapping[str, registry.Parameter], reduced: b
         yield {**base, "definition": "distance"}, {"spacing": own.pop("spacing")}
     no_value = {**NO_NUMBERS, "huge": 10**400, "too long to print": 10**5000}
     finish = {
-        "reduction": bad_choices(("none", "mean", "nanmean", "sum")),
+        "reduction": bad_choices(("none", "mean", "nanmean", "sum", "weighted")),
         "undefined": {**no_value, "None": None},
         "pred_empty": no_value,
         "target_empty": no_value,
@@ -366,6 +367,21 @@ def table() -> tuple[Row, ...]:
     for function in (ref.confusion, ref.surface_distances):
         for base, bad in arguments_of_metric(registry.parameters_of(function), reduced=False):
             rows += rows_of("", function, function.__name__, bad, base)
+    pairs = {
+        "pred": {**NO_PREDICTIONS, "floating": of_library(lambda: P[0]), "bools": of_library(lambda: LABELS > 0)},
+        "target": {
+            **NO_TARGETS,
+            **ELSEWHERE,
+            "floating": of_library(lambda: P[0]),
+            "bools": of_library(lambda: LABELS > 0),
+        },
+        "num_classes": {**NO_INTEGERS, "None": None, "zero": 0, "negative": -1, "beyond": 2**40, "huge": 10**400},
+        "axis": NO_REGIONS,
+        "weight": {**NO_WEIGHTS, **ELSEWHERE},
+        "ignore_index": NO_LABELS,
+    }
+    base = {"pred": LABELS, "target": LABELS, "num_classes": 2}
+    rows += rows_of("", ref.class_confusion, "class_confusion", pairs, base)
     for preset in presets.values():
         fixed = preset.keywords
         parameters = {n: one for n, one in registry.metrics[preset.metric].parameters.items() if n not in fixed}
