@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from ._arguments import describe
 from ._backend import Array
@@ -104,7 +104,7 @@ class Host:
             return tuple(slice(0, size) for size in image.shape)
         key = mask.name, pixel_place
         if key not in self.boxes:
-            self.boxes[key] = ndimage.find_objects(image, self.reading.classes or 0)
+            self.boxes[key] = scipy.ndimage.find_objects(image, self.reading.classes or 0)
         return self.boxes[key][label - 1]
 
 

@@ -15,8 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
-from scipy.spatial import KDTree
+import scipy
 
 from ._contours import MARGIN
 
@@ -93,14 +92,14 @@ def _look_around(places: Any, b: Any, spacing: tuple[float, ...], distances: Any
 def _by_tree(steps: Any, b: Any, spacing: Sequence[float]) -> Any:
     """The element of `b` nearest to each row of `steps`, by its coordinates."""
     others = np.stack(np.nonzero(b), axis=1)
-    tree = KDTree(others * np.asarray(spacing), leafsize=32, balanced_tree=False, compact_nodes=False)
+    tree = scipy.spatial.KDTree(others * np.asarray(spacing), leafsize=32, balanced_tree=False, compact_nodes=False)
     return others[tree.query(steps * np.asarray(spacing))[1]]
 
 
 def _by_transform(steps: Any, b: Any, spacing: Sequence[float]) -> Any:
     """The same by the feature transform of the whole lattice."""
     inside = tuple(slice(MARGIN, size - MARGIN) for size in b.shape)
-    features: Any = ndimage.distance_transform_edt(
+    features: Any = scipy.ndimage.distance_transform_edt(
         ~b[inside], sampling=spacing, return_distances=False, return_indices=True
     )
     columns = tuple(steps[:, axis] - MARGIN for axis in range(b.ndim))

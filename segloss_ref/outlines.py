@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Unpack
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from . import registry
 from ._arguments import describe, library_of
@@ -77,8 +77,10 @@ def _band(mask: Any, kept: Any, box: Box, width: float, spacing: Sequence[float]
     solid = mask[box] if kept is None else mask[box] | ~kept[box]
     if spacing is None:
         size = 2 * min(int(width), max(solid.shape)) + 1  # a wider band holds no more
-        return mask[box] & ~ndimage.minimum_filter(solid.view(np.uint8), size=size, mode="constant", cval=0).view(bool)
-    depth: Any = ndimage.distance_transform_edt(np.pad(solid, 1), sampling=spacing)
+        return mask[box] & ~scipy.ndimage.minimum_filter(solid.view(np.uint8), size=size, mode="constant", cval=0).view(
+            bool
+        )
+    depth: Any = scipy.ndimage.distance_transform_edt(np.pad(solid, 1), sampling=spacing)
     return mask[box] & (depth[(slice(1, -1),) * mask.ndim] <= width)
 
 

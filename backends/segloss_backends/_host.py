@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 __all__ = ["WORTH_TWO_SUMS", "innermost", "ranking", "squared_distance"]
 
@@ -125,7 +125,9 @@ def _image(
     if units is not None:
         _by_edt(others.astype(np.uint8), units, result[tuple(box)])
         return
-    nearest: Any = ndimage.distance_transform_edt(others, sampling=spacing, return_distances=False, return_indices=True)
+    nearest: Any = scipy.ndimage.distance_transform_edt(
+        others, sampling=spacing, return_distances=False, return_indices=True
+    )
     target = result[tuple(box)]
     for axis, step in enumerate(spacing):
         shape = tuple(-1 if one == axis else 1 for one in range(sites.ndim))

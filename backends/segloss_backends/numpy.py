@@ -7,7 +7,7 @@ from typing import Any
 
 import array_api_compat.numpy
 import numpy as np
-from scipy.special import expit
+import scipy
 
 from segloss_ref._backend import Array, Backend
 
@@ -42,7 +42,7 @@ class _NumPy(Backend):
         return array
 
     def sigmoid(self, x: Array) -> Array:
-        return expit(x)
+        return scipy.special.expit(x)
 
     def sum(self, x: Array, axes: tuple[int, ...]) -> Array:
         if x.dtype != np.float32:

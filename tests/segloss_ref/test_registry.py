@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 import typing
 
 import pytest
@@ -65,3 +67,14 @@ def test_domains_reject_their_neighbours() -> None:
         for value in bad:
             with pytest.raises((TypeError, ValueError), match="f: x must"):
                 domain.normal("f", "x", value)
+
+
+def test_the_import_waits_for_no_part_of_scipy() -> None:
+    """SciPy loads its parts when they are asked for, which takes longer than all of this package."""
+    parts = "sorted(name for name in sys.modules if name in ('scipy.ndimage', 'scipy.spatial', 'scipy.special'))"
+    program = f"import sys, segloss_ref; print({parts}); import scipy; scipy.ndimage; print({parts})"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split(
+        "\n"
+    )
+    assert found[0] == "[]"
+    assert "scipy.ndimage" in found[1]  # the look can fail
