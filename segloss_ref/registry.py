@@ -92,13 +92,30 @@ metrics: Mapping[str, MetricRecord] = MappingProxyType(_metrics)
 
 
 def add_loss(record: LossRecord) -> None:
-    """Put a loss into the register."""
+    """Put a loss into the register. ValueError where its name is not its function's, or is another function's already."""
+    _check_name(record)
     _losses[record.name] = record
 
 
 def add_metric(record: MetricRecord) -> None:
-    """Put a metric into the register."""
+    """Put a metric into the register. ValueError where its name is not its function's, or is another function's already."""
+    _check_name(record)
     _metrics[record.name] = record
+
+
+def _check_name(record: LossRecord | MetricRecord) -> None:
+    """A module that is executed anew may register its functions again: they stand where they stood."""
+    if record.name != record.function.__name__:
+        raise ValueError(
+            f"registry: the name of a record must be its function's, {record.function.__name__!r}, got {record.name!r}"
+        )
+    known = _losses.get(record.name) or _metrics.get(record.name)
+    if known is not None and _place(known.function) != _place(record.function):
+        raise ValueError(f"registry: {record.name} is registered already, by {_place(known.function)}")
+
+
+def _place(function: Callable[..., Any]) -> str:
+    return f"{function.__module__}.{function.__qualname__}"
 
 
 def parameters_of(function: Callable[..., Any]) -> Mapping[str, Parameter]:

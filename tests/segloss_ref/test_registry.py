@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import subprocess
 import sys
 import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 import segloss_ref as ref
 from segloss_ref import domains, registry
 
+ROOT = Path(__file__).parents[2]
 RECORDS = [*registry.losses.values(), *registry.metrics.values()]
 
 
@@ -49,6 +54,61 @@ def test_families() -> None:
     families = {record.family for record in registry.losses.values()}
     assert families <= set(typing.get_args(registry.Family))
     assert len(registry.losses) == len({record.function for record in registry.losses.values()})
+
+
+@pytest.fixture
+def records() -> Iterator[dict[str, Any]]:
+    """What the registry holds, which must be the same after the test."""
+    before = {**registry.losses, **registry.metrics}
+    yield before
+    assert {**registry.losses, **registry.metrics} == before
+
+
+def renamed(name: str, to: typing.Callable[..., Any]) -> typing.Callable[..., Any]:
+    to.__name__ = to.__qualname__ = name
+    return to
+
+
+@pytest.mark.parametrize("name", ["dice_loss", "hausdorff_loss", "dice_score", "surface_dice"])
+def test_a_name_is_given_once(records: dict[str, Any], name: str) -> None:
+    """By a loss or a metric, to a loss or a metric: the registry keeps what it has."""
+    known = f"registry: {name} is registered already, by {records[name].function.__module__}.{name}"
+    for other, add in (("dice_loss", registry.add_loss), ("dice_score", registry.add_metric)):
+        mine = renamed(name, lambda pred, target=None: None)
+        with pytest.raises(ValueError, match=known):
+            add(dataclasses.replace(records[other], name=name, function=mine))
+
+
+@pytest.mark.parametrize("name", ["dice_loss", "dice_score", "my_los", ""])
+def test_a_record_bears_the_name_of_its_function(records: dict[str, Any], name: str) -> None:
+    def my_loss(pred: Any, target: Any = None) -> None:
+        """Mine."""
+
+    for other, add in (("dice_loss", registry.add_loss), ("dice_score", registry.add_metric)):
+        with pytest.raises(ValueError, match=rf"must be its function's, 'my_loss', got '{name}'"):
+            add(dataclasses.replace(records[other], name=name, function=my_loss))
+
+
+@pytest.mark.parametrize("module", ["region", "lovasz", "counts", "surfaces"])
+def test_a_module_may_be_executed_anew(module: str) -> None:
+    program = f"""
+import importlib, segloss_ref
+from segloss_ref import registry, {module}
+before = {{**registry.losses, **registry.metrics}}
+importlib.reload({module})
+after = {{**registry.losses, **registry.metrics}}
+assert before.keys() == after.keys()
+replaced = [name for name in before if before[name].function is not after[name].function]
+assert replaced
+assert all(after[name].function is getattr({module}, name) for name in replaced)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_results_do_not_depend_on_the_order_of_files() -> None:
+    """A module whose doctests come first must not be executed beside the package's own: see the root's conftest.py."""
+    arguments = ["-q", "-n", "0", "-p", "no:cacheprovider", "segloss_ref/region.py", f"{__file__}::test_records"]
+    subprocess.run([sys.executable, "-m", "pytest", *arguments], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
 
 
 def test_domains_reject_their_neighbours() -> None:
