@@ -150,7 +150,7 @@ _exponential_logarithmic = Kernel(
 _structural_similarity = Kernel(
     "structural_similarity_loss",
     "compound",
-    "Zhao, Wang, Cai: Correlation maximized structural similarity loss for semantic segmentation, 2019 (original not read)",
+    "Zhao, Wu, Chu, Hu, Cai: Correlation maximized structural similarity loss for semantic segmentation, 2019 (original not read)",
     _structural_similarity_loss,
     per_class=True,
     spatial=True,
@@ -273,7 +273,7 @@ def structural_similarity_loss(
     No public library has this loss, and codes found differ: here the window is 3 pixels wide, both denominators hold a
     standard deviation (the survey prints a mean in the second), and f's threshold is a share of e_max.
 
-    Source: Zhao, Wang, Cai 2019 (original not read); see ``docs/errata.md``.
+    Source: Zhao, Wu, Chu, Hu, Cai 2019 (original not read); see ``docs/errata.md``.
 
     Parameters
     ----------

@@ -101,7 +101,7 @@ def _closeness(r: Region, spacing: SpacingValue) -> Any:
 _bce = Kernel(
     "binary_cross_entropy",
     "distribution",
-    "Yi-de, Qing, Zhi-bai: Automated image segmentation using improved PCNN model based on cross-entropy, 2004 "
+    "Ma, Liu, Qian: Automated image segmentation using improved PCNN model based on cross-entropy, 2004 "
     "(as cited by the survey; original not read)",
     _binary_cross_entropy,
 )
@@ -144,7 +144,7 @@ def binary_cross_entropy(pred: A, target: Any, **common: Unpack[Common]) -> A:
 
     (1/N) sum of -[y log p + (1-y) log q]; with `class_axis` (1/N) sum of -(sum over c) y_c log p_c.
 
-    Source: Yi-de, Qing, Zhi-bai 2004, as cited by the survey (original not read).
+    Source: Ma, Liu, Qian 2004, as cited by the survey (original not read).
 
     Examples
     --------
