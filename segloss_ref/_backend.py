@@ -75,7 +75,7 @@ class Backend:
         return labels
 
     def guard(self) -> AbstractContextManager[Any]:
-        """Entered around every computation: infinities that the contract asks for must not warn."""
+        """Entered around every computation: infinities that docs/contract.md asks for must not warn."""
         return nullcontext()
 
     def apply(self, run: Callable[..., tuple[Array, Array | None]], pred: Array, *constants: Array) -> Array:

@@ -150,7 +150,8 @@ _exponential_logarithmic = Kernel(
 _structural_similarity = Kernel(
     "structural_similarity_loss",
     "compound",
-    "Zhao, Wu, Chu, Hu, Cai: Correlation maximized structural similarity loss for semantic segmentation, 2019 (original not read)",
+    "Zhao, Wu, Chu, Hu, Cai: Correlation maximized structural similarity loss for semantic segmentation, 2019 "
+    "(original not read)",
     _structural_similarity_loss,
     per_class=True,
     spatial=True,

@@ -9,7 +9,7 @@
 ('hausdorff_distance', {'percentile': 95.0, 'combine': 'pooled'})
 
 A preset agrees with its package where that package has a number to give. Empty masks, classes, dtypes and ties rounded in
-float32 follow this library's contract, not the package's.
+float32 follow docs/contract.md, not the package's.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ class Asked:
             return None
         slope = "infinite-slope" in self.binding.domain
         if exponents(case) and not slope and not np.isfinite(called.gradient).all():
-            return None  # 0 times infinity at a perfect prediction, which the contract sets to 0
+            return None  # 0 times infinity at a perfect prediction, which docs/contract.md sets to 0
         grade, place, share = graded(case, self.dtype, called.gradient.ravel(), truth, True, factor)
         if not grade:
             what = "the gradient" + cotangent_text(called.cotangent)

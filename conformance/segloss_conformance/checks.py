@@ -89,7 +89,7 @@ def examine(implementation: Implementation, case: Case) -> Outcome:
         return Outcome(Failure("gradient", message, result.cotangent), share, share_there)
 
     if truth is not None and not answer.kink:
-        # Where the value is infinite or a derivative is 0 times infinity, the contract does not say what it is.
+        # Where the value is infinite or a derivative is 0 times infinity, docs/contract.md does not say what it is.
         finite = all(np.isfinite(float(want)) for want, _ in wants)
         known = [
             (want, bound) if np.isfinite(float(want)) and (finite or np.isfinite(float(bound))) else None

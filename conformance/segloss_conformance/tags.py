@@ -126,7 +126,7 @@ def in_domain(case: BoundCase) -> bool:
         return False
     if "simplex" in domain and case.is_loss and case.binding.takes == "probability" and "simplex" not in tags:
         return False
-    # A region without any weight is 0 by the contract, and so is a factor of 0 times an infinite logarithm.
+    # A region without any weight is 0 by docs/contract.md, and so is a factor of 0 times an infinite logarithm.
     if case.is_loss and "zero-weight" in tags and "zero-weight" not in domain:
         return False
     if (

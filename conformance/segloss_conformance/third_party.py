@@ -147,7 +147,7 @@ def _has_axis(case: Case) -> bool:
 
 
 def _weighted_cross_entropy(case: Case) -> Any:
-    """Torch divides by the summed weight of the true classes, and the contract by the number of pixels."""
+    """Torch divides by the summed weight of the true classes, and docs/contract.md by the number of pixels."""
     import torch
     from torch.nn import functional
 

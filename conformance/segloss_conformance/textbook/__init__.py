@@ -31,7 +31,7 @@ def loss(
     name: str, pred: Any, target: Any, *, from_logits: bool = False, class_axis: int | None = None, axis: Any = None,
     weight: Any = None, class_weight: Any = None, ignore_index: int | None = None, reduction: str = "mean", **own: Any,
 ) -> Answer:  # fmt: skip
-    """The true value and gradient of a loss; `pred` and `target` are NumPy arrays, keywords as the contract has them."""
+    """The true value and gradient of a loss; `pred` and `target` are NumPy arrays, keywords as docs/contract.md has them."""
     hinge = name == "lovasz_hinge_loss"
     k = problem_of(
         pred, target, from_logits=from_logits, class_axis=class_axis, axis=axis, weight=weight,
@@ -99,5 +99,5 @@ def loss(
 
 
 def metric(name: str, pred: Any, target: Any, **keywords: Any) -> Answer:
-    """The true value of a metric; `pred` and `target` are NumPy arrays, keywords as the contract has them."""
+    """The true value of a metric; `pred` and `target` are NumPy arrays, keywords as docs/contract.md has them."""
     return (surface_metric if name in SURFACE else counting_metric)(name, pred, target, **keywords)

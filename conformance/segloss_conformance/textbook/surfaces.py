@@ -327,7 +327,7 @@ def _boundary_iou(scene: Scene, *, width: float, definition: str = "erosion", sp
 
 
 def _skeleton(scene: Scene, mask: set[Place], method: str) -> set[Place]:
-    """The contract names scikit-image's own, whose "zhang" deletes by a table that is not quite the printed rule."""
+    """docs/contract.md names scikit-image's own, whose "zhang" deletes by a table that is not quite the printed rule."""
     from skimage.morphology import skeletonize  # needed for this metric alone
 
     thin: Any = skeletonize  # it has no types
