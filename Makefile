@@ -34,7 +34,9 @@ $(READY): pyproject.toml constraints.txt
 	@# torch first and by itself, so that no other package pulls a larger build of it. Without it, its rows say "not run".
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$(grep '^torch==' constraints.txt) || \
 	  echo "torch could not be installed: its rows will say 'not run'"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'  # the first with dependency groups
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+	  -e '.[conformance,examples,jax,edt]' --group dev
 	@touch $@
 
 conformance: $(READY)
