@@ -34,8 +34,8 @@ def test_what_it_names_exists() -> None:
         assert f"`{name}`" in README, name
     for target in re.findall(r"\]\(([\w/.]+)\)", README):
         assert (ROOT / target).exists(), target
-    assert f"{len(MUTANTS)} wrong implementations" in README
-    assert f"{len(MUTANTS)} mutants" in (ROOT / "CHANGELOG.md").read_text()
+    assert "more than two hundred wrong implementations" in README
+    assert 200 < len(MUTANTS) < 300
 
 
 def test_versions_agree() -> None:
