@@ -105,6 +105,22 @@ def test_named_choices(name: str) -> None:
                 assert written in PRESENT, (parameter.name, value)
 
 
+def test_ranges() -> None:
+    """Every own parameter that is a number, or several, with its range."""
+    told = {}
+    for row in rows(PRESENT, "parameter"):
+        for name in RECORDS if row[1] == "all" else re.findall(r"`(\w+)`", row[1]):
+            told[name, row[0].strip("`")] = row[2]
+    numbers = {
+        (record.name, one.name): str(one.domain)
+        for record in RECORDS.values()
+        for one in record.parameters.values()
+        if not isinstance(one.domain, domains.Choice | domains.Flag)
+    }
+    assert numbers.items() <= told.items()
+    assert {name for _, name in told} == {name for _, name in numbers}
+
+
 def test_families() -> None:
     """Each loss stands in the table of its family, save the one that is an image's and a distribution's."""
     for family in ("Distribution", "Region", "Boundary", "Compound"):
