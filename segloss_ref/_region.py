@@ -250,6 +250,8 @@ class Region:
             return Term(self.xp.zeros_like(term.value), lambda factor: Slope(), term.present)
         # A share that the dtype would round to 0 is rounded up instead: of an infinite term it leaves an infinite one.
         share = math.copysign(max(abs(share), float(self.xp.finfo(self.y.dtype).smallest_normal)), share)
+        if abs(share) > 2**40:  # last, since the slopes within may be as large, and what they are divided by too
+            return Term(share * term.value, lambda factor: term.slope(factor).scaled(share), term.present)
         return Term(share * term.value, lambda factor: term.slope(share * factor), term.present)
 
     def class_mean(self, term: Term) -> Term:

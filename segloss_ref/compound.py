@@ -57,6 +57,9 @@ def _log_dice(r: Region, smooth: SmoothValue) -> Term:
         if in_log_space:
             return Slope(p=xp.zeros_like(y) + factor / total, log_p=-factor * share)
         by_hit = 2 * factor / xp.where(dice.agreement == 0, xp.inf, dice.agreement)
+        # Room for sums over classes where a power without bound has overflowed, as in `raised`.
+        limit = xp.finfo(y.dtype).max / 2**20
+        by_hit = xp.clip(by_hit, min=-limit, max=limit)
         return affine(r, factor / total, factor / total - by_hit)
 
     return r.term(value, slope)

@@ -216,6 +216,24 @@ def test_no_number_in_range_gives_nan(name: str, dtype: str) -> None:
     assert asked or not rows
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("classes", [False, True])
+def test_no_two_parameters_of_the_exponential_logarithmic_loss_give_nan(classes: bool, dtype: str) -> None:
+    """Its powers of logarithms, weights and smoothing multiply; each alone stays within the dtype."""
+    ends = {
+        "dice_weight": (1e-30, 1e30), "cross_weight": (1e-30, 1e30), "dice_gamma": (1e-30, 100.0, 1e30),
+        "cross_gamma": (1e-30, 100.0, 1e30), "smooth": (0.0, 1e-30, 1e30),
+    }  # fmt: skip
+    z = (np.array([[3.0, -0.5, 200.0], [-1.0, 0.25, -400.0]]) * (1 if dtype == "float32" else 1e3)).astype(dtype)
+    y, keywords = (np.array([0, 1, 1]), {"class_axis": 0}) if classes else (np.array([[1, 0, 0], [0, 1, 0]]), {})
+    for first, second in itertools.combinations(ends, 2):
+        for a, b in itertools.product(ends[first], ends[second]):
+            given: dict[str, Any] = {**keywords, first: a, second: b, "from_logits": True}
+            value, gradient = ref.value_and_grad(ref.exponential_logarithmic_loss)(z, y, **given)
+            assert not np.isnan(value), given
+            assert not np.isnan(gradient).any(), given
+
+
 @pytest.mark.parametrize("library", ["numpy", "torch", "strict"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("unit", [2.0**-190, 2.0**-60, 2.0**60, 2.0**190])
