@@ -119,8 +119,8 @@ class Kernel:
         else:
             if not self.categorical:
                 raise ValueError(
-                    f"{self.name}: class_axis must be None, got {shared['class_axis']}; classes are weighed by "
-                    "binary_cross_entropy with class_weight"
+                    f"{self.name}: class_axis must be None, got {arguments.describe(shared['class_axis'])}; classes are "
+                    "weighed by binary_cross_entropy with class_weight"
                 )
             for name in self.class_axis_refuses:
                 if plain[name] is not None:
@@ -309,11 +309,11 @@ class Call:
 
         dtype = _wide(xp, pred.dtype)
         look = self._look(backend, pixels, class_axis)
-        scale: Array = None
+        exponent: Array = None
         if weight is not None:
             weight = arguments.wide_weight(name, xp, weight, shape, class_axis)
             look.weight("weight", weight if class_axis is None else xp.squeeze(weight, axis=class_axis))
-            weight, scale = _scaled_weight(backend, xp, weight, axes, dtype)
+            weight, exponent = _scaled_weight(backend, xp, weight, axes, dtype)
         kept: Array = None
         if ignore is not None:
             look.ignored(target, ignore)
@@ -363,7 +363,7 @@ class Call:
             class_axis=class_axis,
             pixels=_size(tuple(shape[one] for one in axes)),
             image=image,
-            weight_scale=1.0 if scale is None else scale,
+            weight_exponent=exponent,
             wanted=wanted,
         )
 
@@ -411,9 +411,9 @@ def _size(shape: tuple[int, ...]) -> int:
 
 
 def _scaled_weight(backend: Backend, xp: Any, weight: Array, axes: tuple[int, ...], dtype: Any) -> tuple[Array, Array]:
-    """(pixel weights in `dtype`, the power of two by which those of each region were multiplied; None for 1).
+    """(pixel weights in `dtype`, the power of 2 by which those of each region were multiplied; None for 0).
 
-    No mean changes with it, and `Region.smooth_pair` follows it. It is other than 1 only where the weights of a region are so
+    No mean changes with it, and `Region.smoothing` follows it. It is other than 0 only where the weights of a region are so
     large or small that their sums, or the reciprocals of these, might leave the range of the computation.
     """
     if not xp.isdtype(weight.dtype, "real floating"):
@@ -432,7 +432,7 @@ def _scaled_weight(backend: Backend, xp: Any, weight: Array, axes: tuple[int, ..
     half = xp.floor(exponent / 2)  # in two steps, since 2 to the 1074th is more than float64 holds
     two = xp.full_like(exponent, 2.0)
     scaled = weight * two**half * two ** (exponent - half)
-    return xp.astype(scaled, dtype, copy=False), xp.astype(two**exponent, dtype, copy=False)
+    return xp.astype(scaled, dtype, copy=False), xp.astype(exponent, dtype, copy=False)
 
 
 def _largest(xp: Any, x: Array) -> Array:

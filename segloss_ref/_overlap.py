@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ._probability import Slope
+from ._probability import Slope, times
 from ._region import Region, Term
+from .domains import smooth_pair
 
 __all__ = ["Overlap", "affine", "overlap", "raised", "squared_overlap"]
 
@@ -20,6 +21,10 @@ class Overlap(NamedTuple):
     loss: Term
     agreement: Any
     disagreement: Any
+    empty: Any
+    """Where that 0/0 is."""
+    unit: Any
+    """What weighted sums are multiplied by before smoothing is added."""
 
 
 def overlap(
@@ -38,14 +43,14 @@ def overlap(
     roundoffs of the sizes of the masks and so of a loss whose largest value is 1; a function that magnifies a loss near 0,
     as a power below 1 does, needs all their digits (`relative`), which takes one pass more for each.
     """
-    above, below = r.smooth_pair(smooth)
+    above, below, unit = r.smoothing(smooth)
     _ = r.prob.p  # kept for the slope, and found there by every block
 
     def overlaps(part: Region) -> tuple[Any, Any, Any]:
         p, y = part.prob.p, part.y
         return (p * y, p * (1 - y), part.prob.times_q(y)) if relative else (p * y, p, y)
 
-    hit, false, missed = r.sums(overlaps)
+    hit, false, missed = (times(unit, total) for total in r.sums(overlaps))
     if not relative:
         false, missed = false - hit, missed - hit
     agreement = hits * hit
@@ -54,35 +59,54 @@ def overlap(
         agreement = r.xp.sum(agreement, axis=r.class_axis, keepdims=True)
         disagreement = r.xp.sum(disagreement, axis=r.class_axis, keepdims=True)
     agreement, disagreement = agreement + above, disagreement + (below - above)
-    total = r.divisor(agreement + disagreement)
+    value, total, empty = _quotient(r, agreement, disagreement, smooth)
 
     def slope(factor: Any) -> Slope:
-        share = factor / total
-        by_d, by_a = share * (agreement / total), share * (disagreement / total)
-        return affine(r, by_d * fp_weight, -(by_d * fn_weight + by_a * hits))
+        factor = times(unit, factor)
+        by_false, by_missed, by_hit = (r.bounded(factor * weight / total) for weight in (fp_weight, fn_weight, hits))
+        a, d = agreement / total, disagreement / total
+        return affine(r, by_false * a, -(by_missed * a + by_hit * d))
 
-    return Overlap(r.term(disagreement / total, slope), agreement, disagreement)
+    return Overlap(r.term(value, slope), agreement, disagreement, empty, unit)
+
+
+def _quotient(
+    r: Region, agreement: Any, disagreement: Any, smooth: float | tuple[float, float]
+) -> tuple[Any, Any, Any]:
+    """(d/(a + d), a + d with 1 in place of 0, where 0/0 is a perfect match).
+
+    It is none where p has merely underflowed: of finite logits it is above 0, so that the masks are not both empty.
+    """
+    xp, total = r.xp, agreement + disagreement
+    empty, divisor = total == 0, r.divisor(total)
+    value = disagreement / divisor
+    if smooth_pair(smooth)[1] == 0 and r.prob.finite_logs:
+        counted = r.prob.pred if r.weight is None else xp.where(r.weight == 0, -xp.inf, r.prob.pred)
+        summed = tuple(axis for axis, size in enumerate(total.shape) if size == 1)
+        none = xp.max(counted, axis=summed, keepdims=True) == -xp.inf
+        value, empty = xp.where(empty & ~none, 1.0, value), empty & none
+    return value, divisor, empty
 
 
 def squared_overlap(r: Region, hits: float, smooth: float | tuple[float, float]) -> Term:
     """a = hits TP + s_n, d = sum (p-y)^2 + s_d - s_n: what squares in the denominator of Dice and Jaccard come to."""
-    above, below = r.smooth_pair(smooth)
+    above, below, unit = r.smoothing(smooth)
     _ = r.prob.p  # kept for the slope, and found there by every block
 
     def squares(part: Region) -> tuple[Any, Any]:
         error = _error(part)
         return part.prob.p * part.y, error * error
 
-    hit, off = r.sums(squares)
+    hit, off = (times(unit, total) for total in r.sums(squares))
     agreement, disagreement = hits * hit + above, off + (below - above)
-    total = r.divisor(agreement + disagreement)
+    value, total, _ = _quotient(r, agreement, disagreement, smooth)
 
     def slope(factor: Any) -> Slope:
-        share = factor / total
+        share = r.bounded(times(unit, factor) / total)
         by_d, by_a = share * (agreement / total), share * (disagreement / total)
         return Slope(pred=r.formed(_squared, 2 * by_d, hits * by_a))
 
-    return r.term(disagreement / total, slope)
+    return r.term(value, slope)
 
 
 def _error(r: Region) -> Any:

@@ -72,19 +72,34 @@ class Region:
     """The number of pixels of a region."""
     image: Image
     """Prediction and target of the whole image, the pixels of weight 0 among them."""
-    weight_scale: Array = 1.0
-    """What the pixel weights of each region were multiplied by, which `smooth_pair` makes good."""
+    weight_exponent: Array = None
+    """The power of 2 by which the pixel weights of each region were multiplied, which `smoothing` makes good; None: 0."""
     wanted: bool = False
     """The gradient is wanted, not the value alone."""
 
-    def smooth_pair(self, smooth: float | tuple[float, float]) -> tuple[Array, Array]:
-        """(numerator, denominator) of a `Smooth` value, in the scale of the pixel weights."""
+    def smoothing(self, smooth: float | tuple[float, float]) -> tuple[Array, Array, Array]:
+        """(numerator, denominator) of a `Smooth` value in a unit of its own, and what brings weighted sums to that unit.
+
+        The unit is that of the scaled weights, or a larger one where smoothing would be huge in it.
+        """
         above, below = smooth_pair(smooth)
-        if isinstance(self.weight_scale, float) or below == 0:
-            return above, below
-        # The scale is beyond all numbers for the least of weights; smoothing is all that counts then.
-        scale = self.xp.clip(self.weight_scale, max=self.xp.finfo(self.y.dtype).max / 2**60 / below)
-        return above * scale, below * scale
+        if self.weight_exponent is None or below == 0:
+            return above, below, 1.0
+        xp, scaled = self.xp, self.weight_exponent
+        least = float(xp.finfo(self.y.dtype).smallest_normal)
+        unit = xp.clip(scaled, max=float(-math.frexp(below)[1]))
+        two = xp.full_like(unit, 2.0)
+
+        def in_unit(x: float) -> Array:
+            mantissa, exponent = math.frexp(x)
+            return xp.clip(mantissa * two ** (unit + exponent), min=least) if x else 0.0
+
+        return in_unit(above), in_unit(below), two ** (unit - scaled)
+
+    def bounded(self, x: Array) -> Array:
+        """`x` held where it overflows, with room for sums over classes, in which infinite slopes would make nan."""
+        limit = self.xp.finfo(self.y.dtype).max / 2**20
+        return self.xp.clip(x, min=-limit, max=limit)
 
     def sum(self, x: Array) -> Array:
         """Weighted sum over each region, for every class."""

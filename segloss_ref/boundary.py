@@ -6,6 +6,7 @@ the gradient, and is that of the whole image: pixel weights enter the mean over 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, TypeVar, Unpack
 
@@ -120,9 +121,19 @@ def _eroded(r: Region, e: Any, rescale: str) -> tuple[Any, Any]:
     return unit, pullback
 
 
+_MOST_ROWS = 2**17
+"""Of the ball of a convolution, each of which is added by itself: radius 128 in three dimensions has half as many."""
+
+
 def _by_convolution(r: Region, *, alpha: float, radii: Sequence[float]) -> Term:
     """Each radius r adds r^alpha [a (f(1 - Y) + f(P)) + b (f(Y) + f(1 - P))], Y = B_r * y, P = B_r * p."""
     xp, p, y = r.xp, r.image.prob.p, r.image.y
+    rows = (2 * math.floor(max(radii)) + 1) ** (len(r.axes) - 1)
+    if rows > _MOST_ROWS:
+        raise ValueError(
+            f"hausdorff_loss: radii must make balls of at most {_MOST_ROWS} rows of pixels, got one of up to {rows} rows "
+            f"with radius {max(radii):g} along {len(r.axes)} spatial axes; axis names the spatial ones"
+        )
     check_power("hausdorff_loss", "alpha", r, max(1.0, *radii), alpha)
     error = r.prob.backend.blend(p, -r.image.prob.q, y)
     a, b = error * error * p, error * error * y

@@ -21,9 +21,8 @@ SmoothValue = float | tuple[float, float]
 
 def _combo_loss(r: Region, *, alpha: float, beta: float | None, smooth: SmoothValue) -> Term:
     dice = overlap(r, 2, 1, 1, smooth)
-    total = dice.agreement + dice.disagreement
     # Not 1 less the loss, which near 1 has none of the digits of a tiny coefficient.
-    value = r.xp.where(total == 0, 1.0, dice.agreement / r.divisor(total))
+    value = r.xp.where(dice.empty, 1.0, dice.agreement / r.divisor(dice.agreement + dice.disagreement))
     coefficient = r.class_mean(dice.loss.through(value, -1.0))
     if r.class_axis is None:
         positive = 0.5 if beta is None else beta
@@ -44,7 +43,12 @@ def _log_dice(r: Region, smooth: SmoothValue) -> Term:
     total = dice.agreement + dice.disagreement
     total = xp.where(total == 0, xp.inf, total)
     in_log_space = smooth_pair(smooth)[0] == 0 and r.prob.finite_logs
-    log_agreement, share = r.log_sum(2 * y, r.prob.log_p) if in_log_space else (xp.log(dice.agreement), None)
+    if in_log_space:
+        log_agreement, share = r.log_sum(2 * y, r.prob.log_p)
+        if not isinstance(dice.unit, float):
+            log_agreement = log_agreement + xp.log(dice.unit)
+    else:
+        log_agreement, share = xp.log(dice.agreement), None
     close = dice.loss.value < 0.5
     value = xp.where(
         close,
@@ -55,12 +59,10 @@ def _log_dice(r: Region, smooth: SmoothValue) -> Term:
     def slope(factor: Any) -> Slope:
         factor = xp.where(value == xp.inf, 0.0, factor)
         if in_log_space:
-            return Slope(p=xp.zeros_like(y) + factor / total, log_p=-factor * share)
-        by_hit = 2 * factor / xp.where(dice.agreement == 0, xp.inf, dice.agreement)
-        # Room for sums over classes where a power without bound has overflowed, as in `raised`.
-        limit = xp.finfo(y.dtype).max / 2**20
-        by_hit = xp.clip(by_hit, min=-limit, max=limit)
-        return affine(r, factor / total, factor / total - by_hit)
+            return Slope(p=xp.zeros_like(y) + r.bounded(dice.unit * factor / total), log_p=-factor * share)
+        by_size = r.bounded(dice.unit * factor / total)
+        by_hit = r.bounded(2 * dice.unit * factor / xp.where(dice.agreement == 0, xp.inf, dice.agreement))
+        return affine(r, by_size, by_size - by_hit)
 
     return r.term(value, slope)
 

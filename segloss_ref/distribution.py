@@ -5,6 +5,7 @@ With `class_axis` the pixels' classes compete and the loss keeps the true class'
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, TypeVar, Unpack
 
 from ._engine import Common, Kernel
@@ -63,13 +64,17 @@ def _focal_pixels(r: Region, alpha: float | None, gamma: float) -> PixelLoss:
         """-gamma * log, held where it would overflow: the probability that it is going to be multiplied with is 0 there."""
         if gamma < 1e-30:  # no part of a sum with -hit, and 0 times an infinite logarithm is nan
             return xp.zeros_like(log)
-        return -gamma * (log if gamma <= 2 else xp.clip(log, min=-(xp.finfo(log.dtype).max ** 0.5)))
+        return -gamma * (log if gamma <= 2 else xp.clip(log, min=-xp.finfo(log.dtype).max / 2**20 / gamma))
 
-    hit = times(1 if alpha is None else alpha, times(r.class_weight, r.y)) * m.q**gamma
+    def power(x: Any, log: Callable[[], Any]) -> Any:
+        """x^gamma, by the logarithm where gamma would magnify the rounding of x near 1."""
+        return x**gamma if gamma <= 16 else xp.exp(gamma * xp.clip(log(), min=-xp.finfo(r.y.dtype).max / 2 / gamma))
+
+    hit = times(1 if alpha is None else alpha, times(r.class_weight, r.y)) * power(m.q, lambda: m.log_q)
     hit_log = m.times_log(hit, m.log_p)
     if r.class_axis is not None:
         return -hit_log, lambda: Slope(log_p=-hit, log_q=fading(hit_log))
-    miss = times(1 if alpha is None else 1 - alpha, 1 - r.y) * m.p**gamma
+    miss = times(1 if alpha is None else 1 - alpha, 1 - r.y) * power(m.p, lambda: m.log_p)
     miss_log = m.times_log(miss, m.log_q)
     return -(hit_log + miss_log), lambda: Slope(log_p=fading(miss_log) - hit, log_q=fading(hit_log) - miss)
 

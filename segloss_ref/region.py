@@ -35,7 +35,7 @@ def _log_cosh_dice_loss(r: Region, *, smooth: SmoothValue, squared: bool) -> Ter
 
 
 def _tversky_loss(r: Region, *, fp_weight: float, fn_weight: float, smooth: SmoothValue) -> Term:
-    return overlap(r, 1, fp_weight, fn_weight, smooth).loss
+    return overlap(r, 1, fp_weight, fn_weight, smooth, relative=max(fp_weight, fn_weight) > 4).loss
 
 
 def _focal_tversky_loss(r: Region, *, fp_weight: float, fn_weight: float, gamma: float, smooth: SmoothValue) -> Term:
