@@ -63,7 +63,8 @@ def overlap(
 
     def slope(factor: Any) -> Slope:
         factor = times(unit, factor)
-        by_false, by_missed, by_hit = (r.bounded(factor * weight / total) for weight in (fp_weight, fn_weight, hits))
+        by_false, by_hit = r.bounded(factor * fp_weight / total), r.bounded(factor * hits / total)
+        by_missed = by_false if fn_weight is fp_weight else r.bounded(factor * fn_weight / total)
         a, d = agreement / total, disagreement / total
         return affine(r, by_false * a, -(by_missed * a + by_hit * d))
 
