@@ -18,7 +18,7 @@ README = (ROOT / "README.md").read_text()
 
 def test_code_runs(capsys: pytest.CaptureFixture[str]) -> None:
     blocks = re.findall(r"```python\n(.*?)```", README, re.S)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     names: dict[str, Any] = {}
     for block in blocks:
         if "import torch" in block and importlib.util.find_spec("torch") is None:
@@ -27,6 +27,7 @@ def test_code_runs(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     assert printed
     assert "nan" not in printed
+    assert f"{(2 * 1 + 2 * 4 / 5 + 4 * 6 / 7) / 8:.6f}" in printed  # the weighted Dice of the label maps, by hand
 
 
 def test_what_it_names_exists() -> None:
