@@ -22,6 +22,8 @@ __all__ = [
     "check_same_place",
     "check_values_at_hand",
     "describe",
+    "describe_kind",
+    "in_dtype",
     "is_integer",
     "is_not",
     "is_real",
@@ -45,7 +47,7 @@ __all__ = [
 Reduction = Literal["mean", "sum", "none"]
 
 _REDUCTION = Choice(("mean", "sum", "none"))
-_LABEL = Integer(-(2**63), 2**63 - 1, optional=True)
+_LABEL = Integer(-(2**63), 2**64 - 1, optional=True)
 _CLASS_WEIGHT = LabelWeights("class")
 
 
@@ -89,23 +91,31 @@ def check_same_place(owner: str, backend: Backend, pred: Array, **others: Array)
             raise ValueError(f"{owner}: {name} must be on the device of pred ({here}), got {there}")
 
 
-def check_values_at_hand(owner: str, backend: Backend, pred: Array) -> None:
-    """The values of `pred` can be looked at, which those of abstract arrays cannot."""
-    if not backend.holds_values(pred):
-        raise TypeError(
-            f"{owner}: pred must hold values, which are looked at here, got an abstract {describe(pred)} "
-            "(a meta tensor, or an array that is being traced)"
-        )
+def check_values_at_hand(owner: str, backend: Backend, **arrays: Array) -> None:
+    """The values of the arrays can be looked at, which those of abstract arrays cannot."""
+    for name, array in arrays.items():
+        if array is not None and not backend.holds_values(array):
+            raise TypeError(
+                f"{owner}: {name} must hold values, which are looked at here, got an abstract {describe(array)} "
+                "(a meta or fake tensor, or an array that is being traced or transformed)"
+            )
 
 
 def is_real(xp: Any, array: Array) -> bool:
     """`array` has a real floating dtype."""
-    return bool(xp.isdtype(array.dtype, "real floating"))
+    return _is_of_kind(xp, array, "real floating")
 
 
 def is_integer(xp: Any, array: Array) -> bool:
     """`array` has an integer dtype; bool is none."""
-    return bool(xp.isdtype(array.dtype, "integral"))
+    return _is_of_kind(xp, array, "integral")
+
+
+def _is_of_kind(xp: Any, array: Array, kind: str) -> bool:
+    try:
+        return bool(xp.isdtype(array.dtype, kind))
+    except TypeError:  # of dtypes that are no numbers, as records and JAX's random keys
+        return False
 
 
 def _one_axis(owner: str, name: str, axis: object) -> int:
@@ -136,7 +146,7 @@ def plain_axes(owner: str, axis: object) -> int | tuple[int, ...] | None:
 
 
 def plain_ignore_index(owner: str, ignore_index: object) -> int | None:
-    """`ignore_index` as a Python integer that int64 holds."""
+    """`ignore_index` as a Python integer that some integer dtype holds."""
     return _LABEL.normal(owner, "ignore_index", ignore_index)
 
 
@@ -213,7 +223,17 @@ def is_not(backend: Backend, xp: Any, labels: Array, label: int) -> Array:
     limits = xp.iinfo(labels.dtype)
     if not limits.min <= label <= limits.max:
         return xp.ones_like(labels, dtype=xp.bool)
-    return labels != label
+    labels = backend.integers(labels)
+    label = in_dtype(xp, label, labels.dtype)
+    if abs(label) < 2**31:
+        return labels != label
+    # Libraries take larger Python integers for floating numbers, or do not take them.
+    return labels != xp.asarray(label, dtype=labels.dtype, device=backend.device(labels))
+
+
+def in_dtype(xp: Any, label: int, dtype: Any) -> int:
+    """What a label of uint64 is in `dtype`, to which `Backend.integers` may have brought it."""
+    return label - 2**64 if label > xp.iinfo(dtype).max else label
 
 
 def without_weight(xp: Any, array: Array, weight: Array, filler: Any) -> Array:

@@ -17,7 +17,7 @@ import numpy as np
 
 from ._describe import describe
 from ._distance import squared_distance
-from ._probe import wrong_answer
+from ._probe import widest, wrong_answer
 
 __all__ = ["Array", "Backend", "Pull", "backend_of", "backends"]
 
@@ -71,8 +71,12 @@ class Backend:
         return True
 
     def integers(self, labels: Array) -> Array:
-        """`labels` in an integer dtype that the library computes with; what int64 does not hold is a label of no class."""
+        """`labels` in an integer dtype that the library computes with; those beyond int64 may have wrapped to negative ones."""
         return labels
+
+    def floats(self, array: Array) -> Array:
+        """A floating array in a dtype that the library computes with."""
+        return array
 
     def guard(self) -> AbstractContextManager[Any]:
         """Entered around every computation: infinities that docs/contract.md asks for must not warn."""
@@ -89,8 +93,7 @@ class Backend:
 
     def wide(self, array: Array) -> tuple[Any, Any]:
         """The dtypes of exact counts, the widest that the device of `array` has: (floating, integer)."""
-        xp = self.namespace(array)
-        return xp.float64, xp.int64
+        return widest(self.namespace(array), self.device(array))
 
     def sigmoid(self, x: Array) -> Array:
         """1/(1 + e^-x), relatively exact for x of either sign."""
@@ -115,6 +118,10 @@ class Backend:
         """
         return self.namespace(x).argsort(x, axis=-1, descending=True, stable=True)
 
+    def argmax(self, x: Array, axis: int) -> Array:
+        """The place of the largest element along `axis`, the first of equal ones."""
+        return self.namespace(x).argmax(x, axis=axis)
+
     def gather(self, x: Array, places: Array) -> Array:
         """The elements of each row of `x` at its `places`."""
         xp = self.namespace(x)
@@ -135,8 +142,15 @@ class Backend:
         return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
 
     def from_host(self, array: Any, like: Array) -> Array:
-        """A NumPy array as an array of the library of `like`, on its device."""
-        return self.namespace(like).asarray(array, device=self.device(like))
+        """A NumPy array as an array of the library of `like`, on its device, of the dtype that `wide` names at most."""
+        xp, (floating, integer) = self.namespace(like), self.wide(like)
+        # A device without 64 bits does not even take them to narrow them.
+        if array.dtype == np.float64 and xp.finfo(floating).bits < 64:
+            with np.errstate(over="ignore"):
+                array = array.astype(np.float32)
+        if array.dtype == np.int64 and xp.iinfo(integer).bits < 64:
+            array = array.astype(np.int32)
+        return xp.asarray(array, device=self.device(like))
 
     def one_hot(self, labels: Array, classes: int, axis: int, dtype: Any) -> Array:
         """`labels`, of size 1 along `axis`, spread along it: 1 at the label's class. No class holds a label out of range."""

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from . import _arguments as arguments
 from ._backend import Array
-from ._reading import Masks, read_masks
+from ._reading import Masks, Reading, read_masks
 from ._records import Confusion
 from ._tallies import count_on_device, count_on_host
 from .domains import Choice, Number
@@ -22,6 +22,7 @@ __all__ = [
     "MetricReduction",
     "Outcome",
     "check_own",
+    "check_pixels",
     "class_axis_of_record",
     "count_masks",
     "finish",
@@ -54,9 +55,7 @@ def count_masks(
     Without `home`, what was counted on the host stays in NumPy arrays.
     """
     reading = read_masks(owner, pred, target, keywords, check_values)
-    integer = reading.backend.wide(pred)[1]
-    if reading.pixels >= 2**31 and reading.pixels > reading.xp.iinfo(integer).max:
-        raise ValueError(f"{owner}: a region must hold fewer pixels than {integer} counts, got {reading.pixels}")
+    check_pixels(owner, reading, pred)
     host = reading.on_host(check_values)
     if host is None:
         counted = dict(zip(_CELLS, count_on_device(reading), strict=True))
@@ -68,6 +67,13 @@ def count_masks(
         cells = reading.xp.astype(cells, reading.backend.wide(pred)[0], copy=False)
     counted = {name: cells[place, ...] for place, name in enumerate(_CELLS)}
     return Confusion._trusted(**counted, class_axis=reading.values_class_axis)
+
+
+def check_pixels(owner: str, reading: Reading, pred: Array) -> None:
+    """The pixels of a region can be counted in the integers of the device."""
+    integer = reading.backend.wide(pred)[1]
+    if reading.pixels >= 2**31 and reading.pixels > reading.xp.iinfo(integer).max:
+        raise ValueError(f"{owner}: a region must hold fewer pixels than {integer} counts, got {reading.pixels}")
 
 
 def class_axis_of_record(owner: str, class_axis: object, ndim: int, reduction: object) -> int | None:

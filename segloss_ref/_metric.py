@@ -94,7 +94,8 @@ pred, target
 {own}from_logits : bool, default False
     `pred` holds floating scores of any size: decided by argmax along `class_axis`, or foreground where > 0.
 threshold : float, default 0.5
-    In [0, 1]; not with `from_logits`.
+    In [0, 1]; not with `from_logits`. With `class_axis` argmax decides a floating `pred`, and `threshold` concerns a
+    floating `target` alone.
 axis : int, tuple of int or None, default None
     {axis}; None: all save `class_axis`.
 class_axis : int or None, default None

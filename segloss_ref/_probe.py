@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-__all__ = ["wrong_answer"]
+__all__ = ["widest", "wrong_answer"]
 
 _QUESTIONS: list[tuple[str, Callable[[Any, Any], Any], Any]] = [
     ("sum", lambda xp, x: xp.sum(x, axis=(0,), keepdims=True), [[3.0, 6.0, 6.0]]),
@@ -40,12 +40,29 @@ _QUESTIONS: list[tuple[str, Callable[[Any, Any], Any], Any]] = [
 ]
 
 
+def widest(xp: Any, device: Any) -> tuple[Any, Any]:
+    """The widest real dtypes, of at most 64 bits, that the namespace `xp` says a device has: (floating, integer)."""
+    try:
+        return _widest(xp, device)
+    except TypeError:  # devices need not be hashable
+        return _widest.__wrapped__(xp, device)
+
+
+@lru_cache(maxsize=64)
+def _widest(xp: Any, device: Any) -> tuple[Any, Any]:
+    ask = getattr(xp, "__array_namespace_info__", None)
+    if ask is None:
+        return xp.float64, xp.int64
+    known = ask().dtypes(device=device)
+    return known.get("float64", xp.float32), known.get("int64", xp.int32)
+
+
 @lru_cache(maxsize=16)
 def wrong_answer(xp: Any) -> str | None:
     """The name of the first operation of the namespace `xp` that gives a wrong result; None where there is none."""
     for name, question, right in _QUESTIONS:
         try:
-            found = question(xp, xp.asarray([[3.0, 1.0, 2.0], [0.0, 5.0, 4.0]], dtype=xp.float64))
+            found = question(xp, xp.asarray([[3.0, 1.0, 2.0], [0.0, 5.0, 4.0]], dtype=widest(xp, None)[0]))
             expected = xp.asarray(right)
             if tuple(found.shape) != tuple(expected.shape) or not bool(xp.all(found == expected)):
                 return name

@@ -17,6 +17,7 @@ from .domains import Flag, Integer, Interval
 
 __all__ = [
     "MAX_CLASSES",
+    "MOST_COUNTS",
     "Mask",
     "Masks",
     "Reading",
@@ -30,6 +31,8 @@ __all__ = [
 
 MAX_CLASSES = 2**16
 """The most classes that `num_classes` may ask for: those that labels of 16 bits have."""
+MOST_COUNTS = 2**28
+"""The most counts of one call on two label maps: 2 GiB."""
 CHUNK = 2**17
 """Pixels that are counted at a time: their temporary arrays stay in the cache."""
 
@@ -238,6 +241,13 @@ class Reading:
                 return
 
 
+def _computable(backend: Backend, xp: Any, mask: Array) -> Array:
+    """`mask` in a dtype that its library computes with."""
+    if arguments.is_integer(xp, mask):
+        return backend.integers(mask)
+    return backend.floats(mask) if arguments.is_real(xp, mask) else mask
+
+
 def size_of(shape: Sequence[int]) -> int:
     """How many elements an array of `shape` has; sizes that a compiler left open may be among its own."""
     size = 1
@@ -323,7 +333,7 @@ def read_masks(
         raise TypeError(f"{owner}: target must be an array like pred ({arguments.describe(pred)}), got None")
     arguments.check_same_place(owner, backend, pred, target=target, weight=weight)
     if check_values:
-        arguments.check_values_at_hand(owner, backend, pred)
+        arguments.check_values_at_hand(owner, backend, pred=pred, target=target, weight=weight)
     for name, mask in (("pred", pred), ("target", target)):
         if not (mask.dtype == xp.bool or arguments.is_integer(xp, mask) or arguments.is_real(xp, mask)):
             raise TypeError(f"{owner}: {name} must be bool, integer or real floating, got {arguments.describe(mask)}")
@@ -364,16 +374,30 @@ def read_masks(
         if is_map and not arguments.is_integer(xp, mask):
             raise TypeError(f"{owner}: {name} without class_axis must be an integer label map, got "
                             f"{arguments.describe(mask)}")  # fmt: skip
+    competing = class_axis is not None and not pred_is_map and arguments.is_real(xp, pred)
+    if competing and shape[class_axis or 0] == 1:
+        raise ValueError(
+            f"{owner}: class_axis must be an axis of at least two classes with a floating pred, since argmax over one class "
+            f"is always that class, got pred of shape {shape} and class_axis {setting.class_axis}; leave class_axis out for "
+            "a binary mask"
+        )
     if 0 in shape:
         raise ValueError(f"{owner}: pred must hold at least one pixel, got shape {tuple(pred.shape)}")
     axes = arguments.region_axes(owner, setting.axis, class_axis, ndim)
+    if pred_is_map and target_is_map:
+        regions = size_of([size for axis, size in enumerate(shape) if axis not in axes and axis != class_axis])
+        if 4 * regions * (setting.num_classes or 0) > MOST_COUNTS:
+            raise ValueError(f"{owner}: num_classes must leave at most {MOST_COUNTS} counts in all, which are "
+                             f"4 x {regions} x num_classes here, got {setting.num_classes}")  # fmt: skip
     is_labels = arguments.is_integer(xp, target) and (target_is_map or class_axis is None)
     ignored = arguments.normal_ignore_index(owner, setting.ignore_index, is_labels, target)
     if weight is not None:
         weight = arguments.wide_weight(owner, xp, weight, shape, class_axis)
     if ignored is not None and not xp.iinfo(target.dtype).min <= ignored <= xp.iinfo(target.dtype).max:
         ignored = None  # no pixel has it, nor may one after a change of dtype
-    pred, target = (backend.integers(mask) if arguments.is_integer(xp, mask) else mask for mask in (pred, target))
+    pred, target = (_computable(backend, xp, mask) for mask in (pred, target))
+    if ignored is not None:
+        ignored = arguments.in_dtype(xp, ignored, target.dtype)
 
     classes = None if class_axis is None else shape[class_axis]
 
@@ -387,7 +411,6 @@ def read_masks(
         return Mask(name, array, "probability", setting.threshold)
 
     p, t = form("pred", pred, pred_is_map), form("target", target, target_is_map)
-    competing = class_axis is not None and p.form in ("probability", "score")
     if competing:
         p = Mask("pred", pred, "score")
     reading = Reading(backend, xp, p, t, weight, ignored, shape, axes, class_axis)
@@ -396,5 +419,5 @@ def read_masks(
     host = reading.on_host(check_values)
     if host is not None and np.isnan(host.pred.array.max()):
         host.check(owner)
-    winners = xp.argmax(pred, axis=class_axis)
+    winners = backend.argmax(pred, class_axis or 0)
     return replace(reading, pred=Mask("pred", winners, "labels", classes=classes))

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from ._arguments import describe, is_integer, is_real, normal_class_axis
+from ._arguments import describe, describe_kind, is_integer, is_real, normal_class_axis
 from ._backend import Array, backend_of
 
 __all__ = ["ClassConfusion", "Confusion", "check_array", "check_magnitudes", "dictionary_fields", "host_array"]
@@ -46,13 +46,16 @@ def host_array(owner: str, name: str, values: Any, dtype: object) -> Any:
     return converted
 
 
-def dictionary_fields(owner: str, given: object, expected: tuple[str, ...]) -> Mapping[str, Any]:
-    """`given`, a mapping with exactly the expected keys."""
+def dictionary_fields(
+    owner: str, given: object, expected: tuple[str, ...], optional: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The items of `given`, a mapping with exactly the expected keys; those of `optional` may lack and have that value."""
     if not isinstance(given, Mapping):
         raise TypeError(f"{owner}: from_dict needs a mapping, as to_dict gives it, got {type(given).__name__}")
-    if set(given) != set(expected):
+    found = {**optional, **given}
+    if set(found) != set(expected):
         raise ValueError(f"{owner}: from_dict needs the keys {', '.join(expected)}, got {sorted(map(str, given))}")
-    return given
+    return found
 
 
 def check_magnitudes(owner: str, name: str, array: Array, finite: bool) -> None:
@@ -66,7 +69,75 @@ def check_magnitudes(owner: str, name: str, array: Array, finite: bool) -> None:
         raise ValueError(f"{owner}: {name} must be {expected}, got {high if low >= 0 else low}")
 
 
-@dataclass(frozen=True)
+def _widened(owner: str, name: str, array: Array, floating: bool) -> Array:
+    """`array` in the widest integer dtype of its device, or the widest floating one; what that cannot hold is refused."""
+    backend = backend_of(array)
+    xp, (real, integer) = backend.namespace(array), backend.wide(array)
+    dtype = real if floating else integer
+    if array.dtype == dtype:
+        return array
+    if not floating:
+        seen, largest = backend.readable(array), int(xp.iinfo(dtype).max)
+        if seen is not None and seen.size and int(seen.max()) > largest:
+            raise ValueError(f"{owner}: {name} must be at most {largest}, got {seen.max()}{_advice_of_32_bits(array)}")
+        array = backend.integers(array)
+    with np.errstate(over="ignore"):  # what becomes infinite is refused next
+        return xp.astype(array, dtype, copy=False)
+
+
+def _advice_of_32_bits(array: Array) -> str:
+    """What to do where the widest dtypes are too narrow."""
+    backend = backend_of(array)
+    if backend.namespace(array).iinfo(backend.wide(array)[1]).bits == 64:
+        return ""
+    return "; counts have 32 bits here: on JAX enable jax_enable_x64, or make the records of NumPy arrays"
+
+
+def _sum(owner: str, name: str, first: Array, second: Array) -> Array:
+    """The sum of two fields of records; what the dtype does not hold is refused, where values can be looked at."""
+    backend = backend_of(first)
+    xp = backend.namespace(first)
+    if first.dtype != second.dtype:  # counts and sums of weights
+        first, second = (xp.astype(one, backend.wide(one)[0], copy=False) for one in (first, second))
+    with np.errstate(over="ignore"):  # what becomes infinite is refused below
+        total = first + second
+    a, b = backend.readable(first), backend.readable(second)
+    if a is None or b is None:
+        return total
+    largest = np.iinfo(a.dtype).max if is_integer(xp, total) else float(np.finfo(a.dtype).max)
+    if (a > largest - b).any():
+        raise ValueError(f"{owner}: the sum of {name} must be at most {largest}, got more{_advice_of_32_bits(first)}")
+    return total
+
+
+def _check_total(owner: str, counts: Array) -> None:
+    """Each table has a sum that its dtype holds; looked at where that costs no synchronisation."""
+    backend = backend_of(counts)
+    seen = backend.readable(counts)
+    if seen is None or seen.size == 0:
+        return
+    places = seen.shape[-1] * seen.shape[-2]
+    largest: Any
+    if seen.dtype.kind == "i":
+        largest = np.iinfo(seen.dtype).max
+        if int(seen.max()) <= largest // places:
+            return
+        # Exact in two halves, none of whose sums can leave int64.
+        wide, low_bits = seen.astype(np.int64, copy=False), 2**32 - 1
+        high, low = (part.sum(axis=(-2, -1)) for part in (wide >> 32, wide & low_bits))
+        high, low = high + (low >> 32), low & low_bits
+        beyond = (high > largest >> 32) | ((high == largest >> 32) & (low > (largest & low_bits)))
+    else:
+        largest = float(np.finfo(seen.dtype).max)
+        with np.errstate(over="ignore"):
+            beyond = seen.sum(axis=(-2, -1), dtype=np.float64) > largest
+    if beyond.any():
+        raise ValueError(
+            f"{owner}: the sum of all counts of a table must be at most {largest}, got more{_advice_of_32_bits(counts)}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class _Counts:
     """What the two records of counts have in common: checks, sums, and a form that JSON takes."""
 
@@ -86,6 +157,7 @@ class _Counts:
                 object.__setattr__(self, name, array)
         first = getattr(self, names[0])
         xp = check_array(owner, names[0], first)
+        floating = False
         for name in names:
             array = getattr(self, name)
             if check_array(owner, name, array) is not xp:
@@ -94,7 +166,12 @@ class _Counts:
             if tuple(array.shape) != tuple(first.shape):
                 raise ValueError(f"{owner}: {name} must have the shape of {names[0]} {tuple(first.shape)}, got "
                                  f"{tuple(array.shape)}")  # fmt: skip
+            _check_device(owner, f"{name} must be on the device of {names[0]}", first, array)
+            floating = floating or is_real(xp, array)
+        for name in names:
+            array = _widened(owner, name, getattr(self, name), floating)
             check_magnitudes(owner, name, array, finite=True)
+            object.__setattr__(self, name, array)
 
     @classmethod
     def _trusted(cls, **given: Any) -> Self:
@@ -106,11 +183,16 @@ class _Counts:
     def __add__(self, other: object) -> Self:
         if not isinstance(other, type(self)):
             return NotImplemented
-        first, second = (getattr(one, self._names[0]).shape for one in (self, other))
-        if tuple(first) != tuple(second):
-            raise ValueError(f"{type(self).__name__}: records to be added must have one shape, got {tuple(first)} and "
-                             f"{tuple(second)}; {self._advice}")  # fmt: skip
-        sums = {name: getattr(self, name) + getattr(other, name) for name in self._names}
+        owner = type(self).__name__
+        first, second = (getattr(one, self._names[0]) for one in (self, other))
+        if backend_of(first).namespace(first) is not backend_of(second).namespace(second):
+            raise TypeError(f"{owner}: records to be added must be of one library, got {describe_kind(first)} and "
+                            f"{describe_kind(second)}")  # fmt: skip
+        _check_device(owner, "records to be added must be on one device", first, second)
+        if tuple(first.shape) != tuple(second.shape):
+            raise ValueError(f"{owner}: records to be added must have one shape, got {tuple(first.shape)} and "
+                             f"{tuple(second.shape)}; {self._advice}")  # fmt: skip
+        sums = {name: _sum(owner, name, getattr(self, name), getattr(other, name)) for name in self._names}
         return self._trusted(**{**vars(self), **sums})
 
     def __radd__(self, other: object) -> Self:
@@ -119,33 +201,62 @@ class _Counts:
         return NotImplemented
 
     def to_dict(self) -> dict[str, Any]:
-        """The record in lists and numbers, which JSON takes: one entry a field, nested as its array is, and "dtype"."""
+        """The record in lists and numbers, which JSON takes: one entry a field, nested as its array is, "shape" and "dtype"."""
         arrays = {name: backend_of(getattr(self, name)).to_numpy(getattr(self, name)) for name in self._names}
         found = {name: array.tolist() for name, array in arrays.items()}
-        return {**vars(self), **found, "dtype": str(np.result_type(*arrays.values()))}
+        shape = list(arrays[self._names[0]].shape)
+        return {**vars(self), **found, "shape": shape, "dtype": str(np.result_type(*arrays.values()))}
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Self:
-        """The record, of NumPy arrays, that `to_dict` wrote. ValueError or TypeError for anything else."""
+        """The record, of NumPy arrays, that `to_dict` wrote; "shape" may lack. ValueError or TypeError for anything else."""
         owner = cls.__name__
-        found = dict(dictionary_fields(owner, given, (*(field.name for field in fields(cls)), "dtype")))
-        dtype = found.pop("dtype")
-        return cls(**{**found, **{name: host_array(owner, name, found[name], dtype) for name in cls._names}})
+        keys = (*(field.name for field in fields(cls)), "shape", "dtype")
+        found = dictionary_fields(owner, given, keys, {"shape": None})
+        dtype, shape = found.pop("dtype"), found.pop("shape")
+        for name in cls._names:
+            found[name] = _of_shape(owner, name, host_array(owner, name, found[name], dtype), shape)
+        return cls(**found)
 
 
-@dataclass(frozen=True)
+def _check_device(owner: str, rule: str, first: Array, second: Array) -> None:
+    here, there = (backend_of(array).device(array) for array in (first, second))
+    if None not in (here, there) and here != there:
+        raise ValueError(f"{owner}: {rule}, got {here} and {there}")
+
+
+def _of_shape(owner: str, name: str, array: Any, shape: object) -> Any:
+    """A NumPy array of the shape that a dictionary names, which nested lists do not show where they hold no number."""
+    if shape is None:
+        return array
+    if not isinstance(shape, list | tuple) or not all(type(size) is int and size >= 0 for size in shape):
+        raise TypeError(f"{owner}: shape must be a list of integers >= 0, got {describe(shape)}")
+    if array.size == 0 and 0 in shape:
+        return array.reshape(shape)
+    if array.shape != tuple(shape):
+        raise ValueError(f"{owner}: {name} must have shape {tuple(shape)}, got {array.shape}")
+    return array
+
+
+@dataclass(frozen=True, eq=False)
 class Confusion(_Counts):
     """Counts of true and false positives and negatives, one each a region (and class).
 
-    Four arrays of one shape: int64 counts, or float64 sums of weights; plain numbers become NumPy arrays. Records add up:
+    Four arrays of one shape: int64 counts, or float64 sums of weights, to which narrower dtypes are widened; plain numbers
+    become NumPy arrays. Records add up:
     ``confusion(a, b) + confusion(c, d)`` counts both pairs, so that batches, files and machines can be pooled; every counting
-    metric takes the record in place of the two masks. `to_dict` and `from_dict` carry it through JSON.
+    metric takes the record in place of the two masks. `to_dict` and `from_dict` carry it through JSON. Two records are equal
+    only if they are one.
+
+    Without jax_enable_x64 JAX has 32 bits: int32 counts and float32 sums. A sum of records beyond them is refused, save
+    under `jax.jit` and other transforms, where no value can be looked at and int32 wraps at 2^31.
 
     Raises
     ------
     TypeError, ValueError
-        For fields that are no numbers or of several shapes or libraries; for counts that are negative or not finite, on any
-        CPU array outside of tracing and transforms.
+        For fields that are no numbers or of several shapes, libraries or devices, and for sums of such records; on any CPU
+        array outside of tracing and transforms for counts that are negative, not finite or beyond the dtype, sums of records
+        among them.
 
     Examples
     --------
@@ -176,18 +287,20 @@ class Confusion(_Counts):
         return total
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ClassConfusion(_Counts):
     """How many pixels of each class were given to each class: ``counts[..., target, pred]``, one table a region.
 
-    int64 counts, or float64 sums of weights. Records add up as `Confusion` does, every counting metric takes the record in
-    place of the masks, each class against the rest, and `to_dict` and `from_dict` carry it through JSON.
+    int64 counts, or float64 sums of weights, to which narrower dtypes are widened. Records add up as `Confusion` does, every
+    counting metric takes the record in place of the masks, each class against the rest, and `to_dict` and `from_dict` carry
+    it through JSON. On JAX without jax_enable_x64 what `Confusion` says of 32 bits holds.
 
     Raises
     ------
     TypeError, ValueError
-        For anything but an array of real numbers whose last two axes have one size; for counts that are negative or not
-        finite, on any CPU array outside of tracing and transforms.
+        For anything but an array of real numbers whose last two axes have one size; on any CPU array outside of tracing and
+        transforms for counts that are negative, not finite or beyond the dtype, and from `confusion` and the metrics for a
+        table whose sum is.
     """
 
     counts: Any
@@ -212,6 +325,7 @@ class ClassConfusion(_Counts):
         Exact for counts. Sums of weights are added up and never subtracted, so that small ones keep their digits.
         """
         backend = backend_of(self.counts)
+        _check_total("ClassConfusion", self.counts)
         with backend.guard():
             cells = one_against_rest(backend.namespace(self.counts), self.counts, self.num_classes)
         counted = dict(zip(Confusion._names, cells, strict=True))

@@ -13,9 +13,9 @@ from . import _arguments as arguments
 from . import registry
 from ._arguments import library_of
 from ._backend import backend_of
-from ._counting import Counting, Outcome, check_own, class_axis_of_record, count_masks, finish
+from ._counting import Counting, Outcome, check_own, check_pixels, class_axis_of_record, count_masks, finish
 from ._metric import Metric, mask_section
-from ._reading import Masks, normal_classes, read_masks, size_of
+from ._reading import MOST_COUNTS, Masks, normal_classes, read_masks, size_of
 from ._records import ClassConfusion, Confusion
 from ._tallies import class_table_on_device, class_table_on_host
 from .domains import Choice, Interval
@@ -42,8 +42,6 @@ __all__ = [
 
 _LOW = 1e-9
 """Sums of weights between this number and its inverse are taken as they are."""
-_MOST_PLACES = 2**28
-"""The most counts of one `class_confusion`: 2 GiB."""
 
 
 class _Table:
@@ -208,6 +206,10 @@ def class_confusion(
     if tuple(pred.shape) != tuple(target.shape):
         raise ValueError(f"{name}: target must have shape {tuple(pred.shape)}, got {tuple(target.shape)}")
     axes = tuple(range(pred.ndim)) if axis is None else arguments.normal_axes(name, axis, pred.ndim)
+    regions = size_of([size for place, size in enumerate(pred.shape) if place not in axes])
+    if regions * classes**2 > MOST_COUNTS:
+        raise ValueError(f"{name}: num_classes must leave at most {MOST_COUNTS} counts in all, which are "
+                         f"{regions} x num_classes^2 here, got {classes}")  # fmt: skip
     masks: Masks = {
         "class_axis": -1,
         "num_classes": classes,
@@ -217,10 +219,7 @@ def class_confusion(
     }
     with backend.guard():
         reading = read_masks(name, pred, target, masks)
-        regions = size_of([size for place, size in enumerate(pred.shape) if place not in axes])
-        if regions * classes**2 > _MOST_PLACES:
-            raise ValueError(f"{name}: num_classes must leave at most {_MOST_PLACES} counts in all, which are "
-                             f"{regions} x num_classes^2 here, got {classes}")  # fmt: skip
+        check_pixels(name, reading, pred)
         host = reading.on_host(False)
         if host is None:
             return ClassConfusion._trusted(counts=class_table_on_device(reading, classes))

@@ -104,7 +104,7 @@ def validate(function: Callable[..., Any], pred: Any, target: Any, **keywords: A
     common, own = split_keywords(kernel, keywords)
     call = replace(kernel.bind(common, own), check_values=True)
     backend = _arguments.library_of(kernel.name, pred)
-    _arguments.check_values_at_hand(kernel.name, backend, pred)
+    _arguments.check_values_at_hand(kernel.name, backend, pred=pred)
     arrays = kernel.arrays_beside(backend, pred, target, common, own)
     with backend.guard():
         call(backend.detach(pred), *arrays, gradient=False)

@@ -159,6 +159,7 @@ def boundary_iou(
 
 
 def _skeleton(mask: Any, method: str) -> Any:
+    """The centre line of a mask that has pixels: the mask itself where thinning leaves none of it."""
     try:
         from skimage.morphology import skeletonize
     except ImportError as problem:
@@ -166,18 +167,18 @@ def _skeleton(mask: Any, method: str) -> Any:
             "centerline_dice: skeletons are scikit-image's, which is not installed: pip install 'segloss-ref[skeleton]'"
         ) from problem
     thin: Any = skeletonize  # it has no types
-    return thin(np.array(mask), method=method) != 0  # a copy, since it refuses arrays that cannot be written to
+    line = thin(np.array(mask), method=method) != 0  # a copy, since it refuses arrays that cannot be written to
+    return line if line.any() else mask
 
 
 def _centerline_formula(p: Any, t: Any, kept: Any, *, method: str) -> float:
-    if p.any() != t.any():
-        return 0.0
-    shares = []
-    for mine, other in ((p, t), (t, p)):
-        line = _skeleton(mine, method) if mine.any() else mine
-        count = int(np.count_nonzero(line))
-        shares.append(int(np.count_nonzero(line & other)) / count if count else math.nan)
-    precision, sensitivity = shares
+    if not p.any() or not t.any():
+        return 0.0 if p.any() or t.any() else math.nan
+    lines = _skeleton(p, method), _skeleton(t, method)
+    precision, sensitivity = (
+        int(np.count_nonzero(line & other)) / int(np.count_nonzero(line))
+        for line, other in zip(lines, (t, p), strict=True)
+    )
     if precision + sensitivity == 0:
         return 0.0
     return 2 * precision * sensitivity / (precision + sensitivity)
@@ -211,7 +212,8 @@ def centerline_dice(
     """Centre-line Dice: the harmonic mean of the share of each mask's skeleton that lies inside the other mask.
 
     The skeleton is that of `skimage.morphology.skeletonize` by the `method` "zhang" (Zhang and Suen 1984; 2 spatial axes)
-    or "lee" (Lee, Kashyap and Chu 1994; 2 or 3); the two differ, and so does the value. scikit-image is the extra
+    or "lee" (Lee, Kashyap and Chu 1994; 2 or 3); the two differ, and so does the value. Where thinning leaves nothing of a
+    mask that has pixels, as "lee" does of small cubes, the mask stands for its own skeleton. scikit-image is the extra
     ``skeleton``; without it, ImportError. Two shares of 0 have the mean 0, and so has one empty mask beside one that is
     not; the value is `undefined` where both are empty.
 

@@ -21,13 +21,17 @@ from typing import Any
 
 from . import registry
 from ._describe import describe
+from .surfaces import SurfaceDistances
 
 __all__ = ["Preset", "presets"]
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A metric with its keywords; a call takes the masks (or a record) and further keywords, such as `spacing`."""
+    """A metric with its keywords; a call takes the masks and further keywords, such as `spacing`.
+
+    A record takes the place of the masks if it is of what the preset measures.
+    """
 
     name: str
     metric: str
@@ -42,7 +46,10 @@ class Preset:
             raise TypeError(
                 f"{self.name}: {twice[0]} is {self.keywords[twice[0]]!r} by definition, got {describe(keywords[twice[0]])}"
             )
-        return registry.metrics[self.metric].function(pred, target, **self.keywords, **keywords)
+        metric, measured = registry.metrics[self.metric], {}
+        if isinstance(pred, SurfaceDistances):  # the metric compares what it is given with the record
+            measured = {name: one.default for name, one in metric.parameters.items() if name in ("surface", "border")}
+        return metric.function(pred, target, **{**measured, **self.keywords, **keywords})
 
 
 _MONAI, _MEDPY, _PANOPTICA = "MONAI 1.6.1", "medpy 0.5.2", "panoptica 2.1.7"

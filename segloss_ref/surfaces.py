@@ -6,11 +6,12 @@ place of the two masks.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from typing import Annotated, Any, Literal, Unpack
+from typing import Annotated, Any, Literal, TypeVar, Unpack, cast
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from .domains import LARGEST_DISTANCE, Choice, Interval, Spacing
 
 __all__ = ["SurfaceDistances", "average_surface_distance", "hausdorff_distance", "surface_dice", "surface_distances"]
 
+_Public = TypeVar("_Public", bound=Callable[..., Any])
 Surface = Annotated[Literal["voxel", "voxel_full", "surfel"], Choice(("voxel", "voxel_full", "surfel"))]
 Border = Annotated[Literal["background", "ignore"], Choice(("background", "ignore"))]
 Combine = Annotated[
@@ -69,6 +71,8 @@ class SurfaceDistances:
     target_pixels: Any
     class_axis: int | None = None
     """The axis of `shape` that runs over the classes; None: there is none."""
+    border: str = "background"
+    """What lies beyond the image: "background" or "ignore"."""
 
     @property
     def pred_empty(self) -> Any:
@@ -83,6 +87,7 @@ class SurfaceDistances:
     def __post_init__(self) -> None:
         owner = "SurfaceDistances"
         Choice(("voxel", "voxel_full", "surfel")).normal(owner, "surface", self.surface)
+        Choice(("background", "ignore")).normal(owner, "border", self.border)
         if not isinstance(self.shape, tuple) or not all(type(size) is int and size >= 0 for size in self.shape):
             raise TypeError(f"{owner}: shape must be a tuple of integers >= 0, got {type(self.shape).__name__}")
         kinds = {name: check_array(owner, name, getattr(self, name)) for name in _SETS}
@@ -109,6 +114,9 @@ class SurfaceDistances:
             if counts.sum() != length or ((pixels == 0) & (counts > 0)).any():
                 raise ValueError(f"{owner}: {side}_counts must be 0 where {side}_pixels is, and {length} in all, as there are "
                                  f"distances, got a sum of {counts.sum()}")  # fmt: skip
+            if self.surface != "surfel" and (counts > pixels).any():
+                raise ValueError(f"{owner}: {side}_counts must be at most {side}_pixels with surface {self.surface!r}, whose "
+                                 "elements are pixels, got more")  # fmt: skip
         object.__setattr__(self, "class_axis", normal_class_axis(owner, self.class_axis, len(self.shape)))
 
     @classmethod
@@ -121,16 +129,18 @@ class SurfaceDistances:
     def to_dict(self) -> dict[str, Any]:
         """The record in lists, numbers and strings, which JSON takes: one entry a field; an infinite distance is "inf"."""
         home = library_of("SurfaceDistances", self.pred_to_target).to_numpy
-        found: dict[str, Any] = {"surface": self.surface, "shape": list(self.shape), "class_axis": self.class_axis}
+        found: dict[str, Any] = {"surface": self.surface, "border": self.border, "shape": list(self.shape)}
+        found["class_axis"] = self.class_axis
         for name in _SETS:
             found[name] = ["inf" if number == math.inf else number for number in home(getattr(self, name)).tolist()]
         return found | {name: getattr(self, name).tolist() for name in _TABLES}
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> SurfaceDistances:
-        """The record, of NumPy arrays, that `to_dict` wrote. ValueError or TypeError for anything else."""
+        """The record, of NumPy arrays, that `to_dict` wrote; "border" may lack. ValueError or TypeError for anything else."""
         owner = "SurfaceDistances"
-        found = dict(dictionary_fields(owner, given, tuple(field.name for field in fields(cls))))
+        names = tuple(field.name for field in fields(cls))
+        found = dictionary_fields(owner, given, names, {"border": "background"})
         for name in ("shape", *_SETS):
             if not isinstance(found[name], list | tuple):
                 raise TypeError(f"{owner}: {name} must be a list, got {type(found[name]).__name__}")
@@ -147,7 +157,7 @@ _SETS = ("pred_to_target", "target_to_pred", "pred_sizes", "target_sizes")
 _TABLES = ("pred_counts", "target_counts", "pred_pixels", "target_pixels")
 
 
-def _record_of(host: Host, surface: str, pairs: list[Pair]) -> SurfaceDistances:
+def _record_of(host: Host, surface: str, border: str, pairs: list[Pair]) -> SurfaceDistances:
     """The pairs as one record, in the masks' own library."""
     backend = host.reading.backend
     floating = backend.wide(host.like)[0]
@@ -174,6 +184,7 @@ def _record_of(host: Host, surface: str, pairs: list[Pair]) -> SurfaceDistances:
         over_regions([pair.pred_pixels for pair in pairs]),
         over_regions([pair.target_pixels for pair in pairs]),
         host.reading.values_class_axis,
+        border,
     )
 
 
@@ -233,7 +244,7 @@ def surface_distances(
     own = {one.name: one.domain.normal(name, one.name, given[one.name]) for one in parameters}
     with library_of(name, pred).guard():
         host, pairs = _measured(name, pred, target, own, masks)
-        return _record_of(host, own["surface"], pairs)
+        return _record_of(host, own["surface"], own["border"], pairs)
 
 
 def _measured(
@@ -254,7 +265,9 @@ surface : "voxel", "voxel_full" or "surfel", default "voxel"
     any of the 3^n - 1 neighbours outside; both of size 1. "surfel" (2 and 3 spatial axes): the marching-squares or
     -cubes elements between pixel centres, each at the middle of its 2x2(x2) pixels, with its length or area.
 border : "background" or "ignore", default "background"
-    Whether what lies beyond the image is outside the mask. "ignore": the image's edge makes no surface.
+    Whether what lies beyond the image is outside the mask. "ignore": the image's edge makes no surface. With a record,
+    `surface` and `border` need not be given; where they are, they must be those that it was measured with. `spacing`
+    is refused then.
 """,
     axis="The spatial axes of a region",
     weight="""0 or 1 a pixel, broadcast to the pixels. Pixels of weight 0 belong to neither mask, and an element beside one is
@@ -283,6 +296,23 @@ class _SurfaceMetric(Metric):
     family = "surface"
     shared = _SHARED
 
+    def public(self, function: _Public) -> _Public:
+        """See `Metric`. With a record, choices of what is measured that are given must be those of the record."""
+
+        @functools.wraps(function)
+        def with_checks(*arguments: Any, **keywords: Any) -> Any:
+            pred = arguments[0] if arguments else keywords.get("pred")
+            if isinstance(pred, SurfaceDistances):
+                parameters = registry.metrics[self.name].parameters
+                for name in keywords.keys() & {"surface", "border"}:
+                    given = parameters[name].domain.normal(self.name, name, keywords[name])
+                    if given != getattr(pred, name):
+                        raise ValueError(f"{self.name}: {name} must be that of the record, {getattr(pred, name)!r}, got "
+                                         f"{given!r}")  # fmt: skip
+            return function(*arguments, **keywords)
+
+        return super().public(cast(_Public, with_checks))
+
     def __call__(self, pred: Any, target: Any, counting: Counting, **own: Any) -> Any:
         record = registry.metrics[self.name]
         own = check_own(record, own)
@@ -291,13 +321,14 @@ class _SurfaceMetric(Metric):
         if isinstance(pred, SurfaceDistances):
             given = ["target"] if target is not None else []
             given += ["spacing"] if own["spacing"] is not None else []
-            given += [name for name in ("surface", "border") if own[name] != record.parameters[name].default]
             if given or keywords:
                 more = ", ".join([*given, *keywords])
                 raise TypeError(f"{self.name}: a SurfaceDistances record takes the place of the masks and of {more}")
             self.refuse(pred.surface, **formula)
             class_axis = class_axis_of_record(self.name, pred.class_axis, len(pred.shape), how.reduction)
             pairs, shape, like = _pairs_of(pred), pred.shape, pred.pred_to_target
+            if "tolerance" in formula:
+                formula["tolerance"] = _rounded_as(like, formula["tolerance"])
         else:
             self.refuse(own["surface"], **formula)
             with library_of(self.name, pred).guard():
@@ -320,6 +351,13 @@ class _SurfaceMetric(Metric):
 def _without_geometry(own: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of a formula: those that do not say what is measured."""
     return {name: value for name, value in own.items() if name not in ("spacing", "surface", "border")}
+
+
+def _rounded_as(distances: Any, tolerance: float) -> float:
+    """`tolerance` rounded as the distances of a record were, so that what was within it still is."""
+    dtype = library_of("surface_distances", distances).to_numpy(distances[:0]).dtype
+    with np.errstate(over="ignore", under="ignore"):
+        return float(np.asarray(tolerance).astype(dtype))
 
 
 # Statistics of one set of distances. ----------------------------------------------------------------------------------

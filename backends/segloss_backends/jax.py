@@ -111,7 +111,12 @@ class _Jax(Backend):
         return jnp.asarray(array, dtype=jax.dtypes.canonicalize_dtype(dtype))
 
     def to_numpy(self, array: Array) -> Any:
-        return np.asarray(array.astype(jnp.float32) if array.dtype == jnp.bfloat16 else array)
+        if array.dtype.kind == "V":  # what NumPy has not: bfloat16, and fewer than 16 bits
+            if jnp.issubdtype(array.dtype, jnp.floating):
+                array = array.astype(jnp.float32)
+            elif jnp.issubdtype(array.dtype, jnp.integer):
+                array = array.astype(jnp.int32)
+        return np.asarray(array)
 
     def vjp(self, function: Callable[..., Array], pred: Array) -> tuple[Array, Pull]:
         value, pullback = jax.vjp(function, pred)

@@ -135,7 +135,7 @@ NO_REGIONS: dict[str, Any] = {
     **NO_AXES, "twice": (1, 1), "twice from behind": (1, -1), "fraction inside": (0, 0.5), "None inside": (0, None),
     "beyond inside": [0, 5], "big list": BIG, "range": range(2),
 }  # fmt: skip
-NO_LABELS: dict[str, Any] = {**NO_INTEGERS, "beyond int64": 2**63, "before int64": -(2**63) - 1, "huge": 10**400}
+NO_LABELS: dict[str, Any] = {**NO_INTEGERS, "beyond uint64": 2**64, "before int64": -(2**63) - 1, "huge": 10**400}
 NO_ONE_FACTOR_A_CLASS: dict[str, Any] = {
     **NO_SEQUENCES,
     "number": 1.0,
@@ -340,6 +340,9 @@ def arguments_of_metric(parameters: Mapping[str, registry.Parameter], reduced: b
         {**base, "class_axis": 0, "num_classes": 2, "pred": LABELS, "target": LABELS},
         {"target": {"floating label map": of_library(lambda: LABELS.astype(np.float32))}},
     )
+    one_class = {"one class": of_library(lambda: P[:1])}
+    yield {**base, "class_axis": 0, "target": Y[:1]}, {"pred": one_class}
+    yield {**base, "class_axis": 0, "target": LABELS}, {"pred": {"one class beside a map": one_class["one class"]}}
     yield {**base, "target": Y[:0]}, {"pred": {"empty": of_library(lambda: P[:0])}}
 
 
@@ -464,6 +467,8 @@ OWN_KINDS: dict[str, tuple[str, Callable[[], Any]]] = {
     "objects": ("numpy", lambda: P.astype(object)),
     "text": ("numpy", lambda: P.astype(str)),
     "dates": ("numpy", lambda: Y.astype("M8[s]")),
+    "random keys": ("jax", lambda: jax.random.split(jax.random.key(0), (2, 3))),
+    "record array": ("numpy", lambda: np.rec.array(np.zeros((2, 3), dtype=[("red", "f4")]))),
     "records": ("numpy", lambda: np.zeros((2, 3), dtype=[("red", "f4"), ("green", "f4")])),
     "sparse": ("torch", lambda: torch.tensor(P).to_sparse()),
     "compressed rows": ("torch", lambda: torch.tensor(P).to_sparse_csr()),

@@ -385,7 +385,7 @@ def test_required_parameters() -> None:
 
 def test_a_record_takes_the_place_of_the_masks() -> None:
     record = ref.surface_distances(BLOCK, DOT)
-    for keywords in ({"target": DOT}, {"spacing": (1, 1)}, {"surface": "surfel"}, {"border": "ignore"}, {"axis": 0}):
+    for keywords in ({"target": DOT}, {"spacing": (1, 1)}, {"axis": 0}):
         with pytest.raises(TypeError, match=f"takes the place of the masks and of {next(iter(keywords))}"):
             ref.hausdorff_distance(record, **keywords)
     with pytest.raises(TypeError, match="target must be an array"):

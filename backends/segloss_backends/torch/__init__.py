@@ -17,6 +17,7 @@ from typing import Any
 import array_api_compat.torch
 import numpy as np
 import torch
+from torch._subclasses import FakeTensor
 from torch.nn import functional
 
 from segloss_ref._backend import Array, Backend, Pull
@@ -30,6 +31,8 @@ BLOCK = 2**17
 """Elements that one thread works on at a time: few enough for its cache, enough to make the calls cheap."""
 
 _UNORDERED = (torch.uint16, torch.uint32, torch.uint64)
+_IN_NUMPY = (torch.float64, torch.float32, torch.float16)
+_ORDERED = (*_IN_NUMPY, torch.bfloat16)
 _WITHOUT_FLOAT64 = ("mps",)
 """Devices that have no float64, Apple's among them."""
 
@@ -151,8 +154,7 @@ class _Torch(Backend):
         # Nor may what torch.autograd batches by itself, and modes and traces see every operation.
         if not torch._C._has_storage(array) or torch._C._len_torch_dispatch_stack() or torch._C._get_tracing_state():
             return None
-        values = array.detach()
-        return (values.float() if values.dtype == torch.bfloat16 else values).numpy()
+        return _as_numpy(array.detach())
 
     def wide(self, array: Array) -> tuple[Any, Any]:
         return torch.float32 if array.device.type == "mps" else torch.float64, torch.int64
@@ -180,14 +182,24 @@ class _Torch(Backend):
             return "a dense tensor of one shape, as torch.nested.to_padded_tensor makes of it"
         if array.layout is not torch.strided:
             return "a dense tensor, as .to_dense() makes of it"
+        if array.dtype is getattr(torch, "float4_e2m1fn_x2", None):  # two numbers an element; since torch 2.8
+            return "a tensor of one number an element"
         return "a tensor of plain numbers, as .dequantize() makes of it" if array.is_quantized else None
 
     def holds_values(self, array: Array) -> bool:
-        return not array.is_meta
+        if array.is_meta or torch.compiler.is_compiling():  # what computes on the host is not compiled
+            return not array.is_meta
+        wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # pyright: ignore[reportAttributeAccessIssue]
+        if isinstance(array, FakeTensor) or wrapped(array):
+            return False
+        return torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.FAKE) is None
 
     def integers(self, labels: Array) -> Array:
         # torch cannot order its wider unsigned integers. Beyond int64 a label wraps to a negative one, which no class has.
         return labels.to(torch.int64) if labels.dtype in _UNORDERED else labels
+
+    def floats(self, array: Array) -> Array:
+        return array if array.dtype in _ORDERED else array.float()  # those of 8 bits cannot be compared
 
     def guard(self) -> AbstractContextManager[Any]:
         return torch.no_grad()
@@ -284,8 +296,7 @@ class _Torch(Backend):
         return torch.tensor(array.tolist(), dtype=getattr(torch, dtype), device=device).reshape(array.shape)
 
     def to_numpy(self, array: Array) -> Any:
-        plain = array.detach().cpu()
-        return (plain.float() if plain.dtype == torch.bfloat16 else plain).numpy()
+        return _as_numpy(array.detach().cpu())
 
     def vjp(self, function: Callable[..., Array], pred: Array) -> tuple[Array, Pull]:
         leaf = pred.detach().clone().requires_grad_()
@@ -309,6 +320,13 @@ def _is_transformed() -> bool:
 def _is_plain() -> bool:
     """Nothing records, transforms or compiles what is computed now: values may be looked at and arrays written to."""
     return not torch.is_grad_enabled() and not _is_transformed()
+
+
+def _as_numpy(array: torch.Tensor) -> Any:
+    """A tensor of the host's memory, without history: NumPy knows neither negation and conjugation that are only noted, nor
+    the floating dtypes of the accelerators."""
+    plain = array.resolve_conj().resolve_neg()
+    return (plain.float() if plain.is_floating_point() and plain.dtype not in _IN_NUMPY else plain).numpy()
 
 
 def _constant(array: Any) -> Any:

@@ -335,7 +335,8 @@ def _skeleton(scene: Scene, mask: set[Place], method: str) -> set[Place]:
     image = np.zeros(scene.extent, dtype=bool)
     for place in mask:
         image[place] = True
-    return {tuple(int(i) for i in place) for place in np.argwhere(thin(image, method=method))} if mask else set()
+    # A mask that thinning leaves nothing of stands for its own skeleton.
+    return {tuple(int(i) for i in place) for place in np.argwhere(thin(image, method=method))} or mask
 
 
 def _centerline_dice(scene: Scene, *, method: str = "zhang") -> tuple[Any, Any]:
@@ -346,9 +347,7 @@ def _centerline_dice(scene: Scene, *, method: str = "zhang") -> tuple[Any, Any]:
     shares = []
     for mine, other in ((scene.pred, scene.target), (scene.target, scene.pred)):
         line = _skeleton(scene, mine, method)
-        shares.append(mp.mpf(len(line & other)) / len(line) if line else mp.nan)
-    if any(mp.isnan(share) for share in shares):
-        return mp.nan, 0
+        shares.append(mp.mpf(len(line & other)) / len(line))
     if not all(shares):
         return mp.mpf(0), 0
     value = 2 / (1 / shares[0] + 1 / shares[1])
