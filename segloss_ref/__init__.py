@@ -4,7 +4,7 @@ Losses with closed-form gradients and counting metrics, on NumPy, torch, CuPy an
 library is told by the arguments; float64 on NumPy is the ground truth. `registry` lists everything.
 """
 
-from . import domains, registry
+from . import domains, presets, registry
 from ._backend import Backend, backends
 from .boundary import boundary_loss, hausdorff_loss, shape_aware_loss
 from .compound import combo_loss, exponential_logarithmic_loss, structural_similarity_loss
@@ -94,6 +94,7 @@ __all__ = [
     "matthews_correlation",
     "negative_predictive_value",
     "precision",
+    "presets",
     "registry",
     "sensitivity",
     "sensitivity_specificity_loss",

@@ -11,6 +11,7 @@ import array_api_compat.numpy
 import numpy as np
 
 from . import _arguments as arguments
+from . import registry
 from ._backend import Array, Backend
 from ._values import Look
 from .domains import Flag, Integer, Interval
@@ -73,7 +74,8 @@ def normal_classes(owner: str, num_classes: object) -> int:
 def _setting(owner: str, keywords: Mapping[str, Any]) -> _Setting:
     for name in keywords:
         if name not in Masks.__annotations__:
-            known = (*Masks.__annotations__, "reduction", "undefined", "pred_empty", "target_empty")
+            own = registry.metrics[owner].parameters if owner in registry.metrics else ()
+            known = (*own, *Masks.__annotations__, "reduction", "undefined", "pred_empty", "target_empty")
             raise arguments.unknown_keyword(owner, name, known)
     from_logits = Flag().normal(owner, "from_logits", keywords.get("from_logits", False))
     if from_logits and "threshold" in keywords:
@@ -84,7 +86,8 @@ def _setting(owner: str, keywords: Mapping[str, Any]) -> _Setting:
     if num_classes is not None:
         num_classes = normal_classes(owner, num_classes)
         if class_axis is None:
-            raise ValueError(f"{owner}: num_classes needs class_axis, got class_axis None")
+            raise ValueError(f"{owner}: num_classes needs class_axis, the place that the axis of the classes would have among "
+                             "those of the label maps (0: first), got class_axis None")  # fmt: skip
     return _Setting(
         from_logits,
         cast(float, _THRESHOLD.normal(owner, "threshold", keywords.get("threshold", 0.5))),
@@ -347,8 +350,10 @@ def read_masks(
         and arguments.is_integer(xp, pred)
         and arguments.is_integer(xp, target)
     ):
-        raise ValueError(f"{owner}: num_classes must be given with two integer label maps, or bool masks that have class_axis, "
-                         f"got pred and target of dtypes {pred.dtype} and {target.dtype} with as many axes")  # fmt: skip
+        raise ValueError(
+            f"{owner}: num_classes must be given with two integer label maps, and one-hot masks must be bool to be told from "
+            f"them, got {arguments.describe(pred)} as pred and {arguments.describe(target)} as target"
+        )
     pred_is_map = labels and (setting.num_classes is not None or pred.ndim < target.ndim)
     target_is_map = labels and (setting.num_classes is not None or target.ndim < pred.ndim)
     if setting.num_classes is not None and pred.ndim != target.ndim:

@@ -377,7 +377,7 @@ def test_two_label_maps_need_their_number_of_classes(library: str) -> None:
         for name, metric in ref.registry.metrics.items():
             own: Any = {key: 1 for key, parameter in metric.parameters.items() if parameter.required}
             with pytest.raises(
-                ValueError, match=f"^{name}: num_classes must be given with two integer label maps, or bool"
+                ValueError, match=f"^{name}: num_classes must be given with two integer label maps, and one-hot"
             ):
                 metric.function(pred, target, class_axis=0, **own)
 
