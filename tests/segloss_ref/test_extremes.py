@@ -149,3 +149,10 @@ def test_balls_of_many_dimensions_are_refused_at_once() -> None:
         ref.hausdorff_loss(cube, cube > 0, method="convolution")
     small = ref.hausdorff_loss(cube, cube > 0, method="convolution", radii=(1,))
     assert math.isfinite(float(small))
+
+
+def test_nothing_to_find_and_no_price_for_false_alarms_is_a_perfect_match() -> None:
+    """TP = FN = 0 and FP costs nothing: 0/0 itself, whatever p is."""
+    for loss in (ref.tversky_loss, ref.focal_tversky_loss):
+        found = loss(np.zeros(3), np.zeros(3), from_logits=True, fp_weight=0, smooth=0)
+        assert float(found) == 0
