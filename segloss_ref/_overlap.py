@@ -59,7 +59,7 @@ def overlap(
         agreement = r.xp.sum(agreement, axis=r.class_axis, keepdims=True)
         disagreement = r.xp.sum(disagreement, axis=r.class_axis, keepdims=True)
     agreement, disagreement = agreement + above, disagreement + (below - above)
-    value, total, empty = _quotient(r, agreement, disagreement, smooth, fp_weight)
+    value, total, empty = _quotient(r, agreement, disagreement, smooth, pool or fp_weight > 0)
 
     def slope(factor: Any) -> Slope:
         factor = times(unit, factor)
@@ -72,20 +72,21 @@ def overlap(
 
 
 def _quotient(
-    r: Region, agreement: Any, disagreement: Any, smooth: float | tuple[float, float], fp_weight: Any
+    r: Region, agreement: Any, disagreement: Any, smooth: float | tuple[float, float], costly: bool
 ) -> tuple[Any, Any, Any]:
     """(d/(a + d), a + d with 1 in place of 0, where 0/0 is a perfect match).
 
-    It is none where p has merely underflowed: p of a finite logit is above 0, so that an empty target is missed.
+    It is none where p has merely underflowed: p of a finite logit is above 0, so that an empty target is missed if false
+    positives are `costly`.
     """
     xp, total = r.xp, agreement + disagreement
     empty, divisor = total == 0, r.divisor(total)
     value = disagreement / divisor
-    if smooth_pair(smooth)[1] == 0 and r.prob.finite_logs:
+    if costly and smooth_pair(smooth)[1] == 0 and r.prob.finite_logs:
         regions = tuple(axis for axis, size in enumerate(total.shape) if size == 1)
         counted = r.prob.pred if r.weight is None else xp.where(r.weight == 0, -xp.inf, r.prob.pred)
         predicted = xp.max(counted, axis=regions, keepdims=True) > -xp.inf
-        missed = empty & predicted & (xp.max(r.y, axis=regions, keepdims=True) == 0) & (fp_weight > 0)
+        missed = empty & predicted & (xp.max(r.y, axis=regions, keepdims=True) == 0)
         value, empty = xp.where(missed, 1.0, value), empty & ~missed
     return value, divisor, empty
 
@@ -101,7 +102,7 @@ def squared_overlap(r: Region, hits: float, smooth: float | tuple[float, float])
 
     hit, off = (times(unit, total) for total in r.sums(squares))
     agreement, disagreement = hits * hit + above, off + (below - above)
-    value, total, _ = _quotient(r, agreement, disagreement, smooth, 1)
+    value, total, _ = _quotient(r, agreement, disagreement, smooth, True)
 
     def slope(factor: Any) -> Slope:
         share = r.bounded(times(unit, factor) / total)
