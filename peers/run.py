@@ -37,8 +37,8 @@ POOLS = {
 
 def hold(package: str, profile: str, only: list[str]) -> dict[str, Any]:
     """The rows of a package, in plain types."""
-    from segloss_conformance.checking import check
-    from segloss_conformance.configuration import read
+    from segloss_conformance.adapters.configuration import read
+    from segloss_conformance.check.checking import check
 
     operators.declare()
     found = read(HERE / package / "conformance.toml")
@@ -88,10 +88,11 @@ def words_of(binding: Any) -> list[str]:
 
 def example(deviation: Any, binding: Any) -> dict[str, str] | None:
     """The pinned case of an entry of the ledger: what is wanted, what comes, and the code."""
-    from segloss_conformance.asking import Asked
-    from segloss_conformance.callers import caller
-    from segloss_conformance.counterexample import snippet
-    from segloss_conformance.verdicts import GROUPS, Verdict
+    from segloss_conformance.adapters.callers import caller
+    from segloss_conformance.adapters.snippet import snippet
+    from segloss_conformance.adapters.words import GROUPS
+    from segloss_conformance.engine.judge import Asked
+    from segloss_conformance.engine.verdicts import Verdict
 
     case = None if deviation.pinned is None else deviation.pinned.case(binding)
     if case is None:
@@ -106,7 +107,7 @@ def example(deviation: Any, binding: Any) -> dict[str, str] | None:
 
 def explain(row: dict[str, Any], report: Any) -> None:
     """Find the convention behind undeclared failures; what remains unexplained is for somebody to look into."""
-    from segloss_conformance.counterexample import snippet
+    from segloss_conformance.adapters.snippet import snippet
     from segloss_conformance.identify import FAMILIES, identify
 
     failures = [

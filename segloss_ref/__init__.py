@@ -6,9 +6,27 @@ library is told by the arguments; float64 on NumPy is the ground truth. `registr
 
 from . import domains, presets, registry
 from ._backend import Backend, backends
-from .boundary import boundary_loss, hausdorff_loss, shape_aware_loss
-from .compound import combo_loss, exponential_logarithmic_loss, structural_similarity_loss
-from .counts import (
+from .gradient import grad, validate, value_and_grad
+from .losses.boundary import boundary_loss, hausdorff_loss, shape_aware_loss
+from .losses.compound import combo_loss, exponential_logarithmic_loss, structural_similarity_loss
+from .losses.distribution import (
+    balanced_cross_entropy,
+    binary_cross_entropy,
+    distance_map_loss,
+    focal_loss,
+    weighted_cross_entropy,
+)
+from .losses.lovasz import lovasz_hinge_loss, lovasz_softmax_loss
+from .losses.region import (
+    dice_loss,
+    focal_tversky_loss,
+    generalized_dice_loss,
+    jaccard_loss,
+    log_cosh_dice_loss,
+    sensitivity_specificity_loss,
+    tversky_loss,
+)
+from .metrics.counts import (
     ClassConfusion,
     Confusion,
     accuracy,
@@ -27,26 +45,8 @@ from .counts import (
     tversky_index,
     volumetric_similarity,
 )
-from .distribution import (
-    balanced_cross_entropy,
-    binary_cross_entropy,
-    distance_map_loss,
-    focal_loss,
-    weighted_cross_entropy,
-)
-from .gradient import grad, validate, value_and_grad
-from .lovasz import lovasz_hinge_loss, lovasz_softmax_loss
-from .outlines import boundary_iou, centerline_dice
-from .region import (
-    dice_loss,
-    focal_tversky_loss,
-    generalized_dice_loss,
-    jaccard_loss,
-    log_cosh_dice_loss,
-    sensitivity_specificity_loss,
-    tversky_loss,
-)
-from .surfaces import (
+from .metrics.outlines import boundary_iou, centerline_dice
+from .metrics.surfaces import (
     SurfaceDistances,
     average_surface_distance,
     hausdorff_distance,

@@ -38,7 +38,9 @@ __all__ = [
     "Radii",
     "Smooth",
     "Spacing",
+    "SpacingValue",
     "smooth_pair",
+    "steps",
 ]
 
 LARGEST = 1e30
@@ -319,3 +321,20 @@ class OnlyWith:
 
     parameter: str
     values: tuple[str, ...]
+
+
+SpacingValue = float | Sequence[float] | None
+
+
+def steps(owner: str, spacing: SpacingValue, axes: Sequence[int]) -> tuple[float, ...]:
+    """`spacing`, one number for each of the spatial `axes` in their order."""
+    if spacing is None:
+        return (1.0,) * len(axes)
+    if isinstance(spacing, int | float):
+        return (float(spacing),) * len(axes)
+    if len(spacing) != len(axes):
+        raise ValueError(
+            f"{owner}: spacing must hold one number for each of the {len(axes)} spatial axes {tuple(axes)}, got "
+            f"{describe(spacing)}"
+        )
+    return tuple(float(step) for step in spacing)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from . import _arguments, registry
-from ._engine import evaluate_gradient, kernel_of, split_keywords
+from .engine.loss import evaluate_gradient, kernel_of, split_keywords
 
 __all__ = ["grad", "validate", "value_and_grad"]
 

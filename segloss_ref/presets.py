@@ -21,7 +21,7 @@ from typing import Any
 
 from . import registry
 from ._describe import describe
-from .surfaces import SurfaceDistances
+from .metrics.surfaces import SurfaceDistances
 
 __all__ = ["Preset", "presets"]
 

@@ -42,9 +42,9 @@ class ConformanceFile(pytest.File):
     """A ``conformance.toml``."""
 
     def collect(self) -> Iterator[ConformanceItem]:
-        from .binding import ConfigurationError
-        from .configuration import read
-        from .parametrize import items
+        from .adapters.configuration import read
+        from .adapters.expression import ConfigurationError
+        from .check.items import items
 
         try:
             found = read(self.path)
@@ -60,7 +60,7 @@ class ConformanceFile(pytest.File):
 
 def _stale(sentence: str) -> Any:
     def check() -> None:
-        from .parametrize import Nonconformance
+        from .check.items import Nonconformance
 
         raise Nonconformance(f"stale: {sentence}")
 
@@ -78,8 +78,8 @@ class ConformanceItem(pytest.Item):
         self.check()
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        from .binding import ConfigurationError
-        from .parametrize import Nonconformance
+        from .adapters.expression import ConfigurationError
+        from .check.items import Nonconformance
 
         if isinstance(excinfo.value, Nonconformance | ConfigurationError):
             return str(excinfo.value)

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import segloss_ref as ref
-from segloss_conformance.implementations import Library, libraries
-from segloss_conformance.run import run_record
-from segloss_conformance.vectors.source import pinned
+from segloss_conformance.cases.pinned import pinned
+from segloss_conformance.engine.matrix import run_record
+from segloss_conformance.subjects.library import Library, libraries
 from segloss_ref import registry
 
 torch = pytest.importorskip("torch")

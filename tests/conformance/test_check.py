@@ -11,17 +11,21 @@ import pytest
 from scipy import ndimage
 from scipy.special import expit, log_expit, logsumexp, xlogy
 
-from segloss_conformance.binding import Binding, ConfigurationError, Expression, bind
-from segloss_conformance.case import Case
-from segloss_conformance.checking import SpecReport, check
-from segloss_conformance.closed_forms import CLOSED_FORMS
-from segloss_conformance.counterexample import snippet
-from segloss_conformance.fixed_cases import plain_cases
-from segloss_conformance.forms import fit, rounded
-from segloss_conformance.implementations import Implementation
-from segloss_conformance.ledger import Pinned
-from segloss_conformance.run import draw, run_record
-from segloss_conformance.textbook import loss, metric
+from segloss_conformance.adapters.adapt import fit, rounded
+from segloss_conformance.adapters.binding import Binding, bind
+from segloss_conformance.adapters.expression import ConfigurationError, Expression
+from segloss_conformance.adapters.ledger import Pinned
+from segloss_conformance.adapters.snippet import snippet
+from segloss_conformance.cases.case import Case
+from segloss_conformance.cases.draw import draw
+from segloss_conformance.cases.fixed import plain_cases
+from segloss_conformance.check.checking import check
+from segloss_conformance.engine.bound import BoundImplementation
+from segloss_conformance.engine.matrix import run_record
+from segloss_conformance.engine.verdicts import SpecReport
+from segloss_conformance.subjects.subject import Implementation
+from segloss_conformance.truth.closed_forms import CLOSED_FORMS
+from segloss_conformance.truth.textbook import loss, metric
 from segloss_ref import registry
 
 RECORDS = {**registry.losses, **registry.metrics}
@@ -296,13 +300,15 @@ def test_the_library_itself_conforms_where_it_is_somebody_elses(name: str, form:
 
 def test_a_binding_is_an_implementation() -> None:
     record = registry.losses["tversky_loss"]
-    right: Implementation = bind(
-        "tversky_loss", tversky, args=["$pred", "$target", "$fp_weight", "$fn_weight", "$smooth"]
+    right: Implementation = BoundImplementation(
+        bind("tversky_loss", tversky, args=["$pred", "$target", "$fp_weight", "$fn_weight", "$smooth"])
     )
     (cell,) = run_record(record, [right], 30, seed=2)
     assert cell.verdict == "conforms", cell.minimal
     assert cell.examples > 20
-    wrong = bind("tversky_loss", tversky, args=["$pred", "$target", "$fn_weight", "$fp_weight", "$smooth"])
+    wrong = BoundImplementation(
+        bind("tversky_loss", tversky, args=["$pred", "$target", "$fn_weight", "$fp_weight", "$smooth"])
+    )
     (cell,) = run_record(record, [wrong], 30, seed=2)
     assert cell.verdict == "fails"
 

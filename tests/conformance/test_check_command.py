@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from segloss_conformance import cli
-from segloss_conformance.binding import ConfigurationError, bind
-from segloss_conformance.configuration import read
-from segloss_conformance.counterexample import snippet
-from segloss_conformance.ledger import Pinned
-from segloss_conformance.parametrize import Nonconformance, items, parametrize
+from segloss_conformance.adapters.binding import bind
+from segloss_conformance.adapters.configuration import read
+from segloss_conformance.adapters.expression import ConfigurationError
+from segloss_conformance.adapters.ledger import Pinned
+from segloss_conformance.adapters.snippet import snippet
+from segloss_conformance.check.items import Nonconformance, items, parametrize
 
 LIBRARY = """
 import numpy as np

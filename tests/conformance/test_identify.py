@@ -13,15 +13,16 @@ import numpy as np
 import pytest
 
 from segloss_conformance import cli
-from segloss_conformance.binding import ConfigurationError, bind
-from segloss_conformance.case import Case
+from segloss_conformance.adapters.binding import bind
+from segloss_conformance.adapters.expression import ConfigurationError
+from segloss_conformance.cases.case import Case
 from segloss_conformance.identify import FAMILIES, Refused, Setting, hint, identify, sentence, text
 from segloss_conformance.identify.probes import Precision, Probe, same
 from segloss_conformance.identify.solving import nice, roots
 from segloss_conformance.identify.survey import settings_of, survey
 from segloss_conformance.mutants import MUTANTS, RIGHT
-from segloss_conformance.textbook import loss as true_loss
-from segloss_conformance.textbook import metric as true_metric
+from segloss_conformance.truth.textbook import loss as true_loss
+from segloss_conformance.truth.textbook import metric as true_metric
 from segloss_ref import registry
 
 SETTINGS = [(name, setting) for name, family in FAMILIES.items() for setting in settings_of(family)]

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from segloss_conformance.numbers import (
+from segloss_conformance.truth.numbers import (
     ONE,
     Number,
     constant,

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from segloss_conformance.arrays import decoded, encoded
-from segloss_conformance.binding import Binding, bind
-from segloss_conformance.checking import check
+from segloss_conformance.adapters.binding import Binding, bind
+from segloss_conformance.cases.bits import decoded, encoded
+from segloss_conformance.check.checking import check
 
 HARNESSES = Path(__file__).parents[2] / "examples" / "harness"
 BITS = [(0.0, "0000000000000000"), (-0.0, "8000000000000000"), (1.0, "3ff0000000000000"), (0.1, "3fb999999999999a")]

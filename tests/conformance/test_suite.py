@@ -14,21 +14,22 @@ import numpy as np
 import pytest
 import torch
 
-from segloss_conformance import cli, textbook
-from segloss_conformance.boundary_laws import BOUNDARY_LAWS
-from segloss_conformance.case import COTANGENTS, DTYPES, Case
-from segloss_conformance.checks import examine
-from segloss_conformance.implementations import Foreign, Library, libraries
-from segloss_conformance.laws import LAWS, broken
+from segloss_conformance import cli
+from segloss_conformance.cases.case import COTANGENTS, DTYPES, Case
+from segloss_conformance.cases.draw import draw
+from segloss_conformance.engine.examine import examine
+from segloss_conformance.engine.matrix import run_record, shrink
+from segloss_conformance.laws import ALL
+from segloss_conformance.laws.law import broken
 from segloss_conformance.mutants import MUTANTS, RIGHT, Mutant, reject
-from segloss_conformance.numbers import mp
-from segloss_conformance.run import draw, run_record, shrink
-from segloss_conformance.surface_laws import SURFACE_LAWS
-from segloss_conformance.third_party import third_parties
-from segloss_conformance.tolerance import excess
+from segloss_conformance.subjects.foreign import Foreign
+from segloss_conformance.subjects.library import Library, libraries
+from segloss_conformance.subjects.third_party import third_parties
+from segloss_conformance.truth import textbook
+from segloss_conformance.truth.numbers import mp
+from segloss_conformance.truth.tolerance import excess
 from segloss_ref import class_confusion, registry, validate, value_and_grad
 
-EVERY_LAW = [*LAWS, *BOUNDARY_LAWS, *SURFACE_LAWS]
 RECORDS = {**registry.losses, **registry.metrics}
 
 
@@ -380,11 +381,11 @@ def test_laws_hold_move_their_cases_and_can_be_broken() -> None:
         weight = case.keywords.get("weight")
         return np.asarray(numpy64.value(case)) + 2 * np.sin(bias + (0 if weight is None else np.sum(weight)))
 
-    spoken = dict.fromkeys((law.name for law in EVERY_LAW), 0)
+    spoken = dict.fromkeys((law.name for law in ALL), 0)
     moved, caught = dict(spoken), dict(spoken)
     for record in RECORDS.values():
         for case in draw(record, 120, seed=13):
-            for law in EVERY_LAW:
+            for law in ALL:
                 partner = law.partner(case)
                 if partner is None:
                     continue
@@ -393,7 +394,7 @@ def test_laws_hold_move_their_cases_and_can_be_broken() -> None:
                 if spoken[law.name] <= 40:
                     assert broken(law, case, numpy64.value, "float64") is None
                     caught[law.name] += broken(law, case, crooked, "float64") is not None
-    for law in EVERY_LAW:
+    for law in ALL:
         assert spoken[law.name] > 0, law.name
         assert moved[law.name] >= 0.2 * spoken[law.name], law.name
         assert caught[law.name] > 0, law.name

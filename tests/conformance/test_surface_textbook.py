@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from segloss_conformance import textbook
-from segloss_conformance.numbers import mp
-from segloss_conformance.textbook.surfaces import METRICS, surfel_size
+from segloss_conformance.truth import textbook
+from segloss_conformance.truth.numbers import mp
+from segloss_conformance.truth.textbook.surfaces import METRICS, surfel_size
 
 NAN, INF = math.nan, math.inf
 

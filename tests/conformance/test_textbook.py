@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from segloss_conformance import textbook
-from segloss_conformance.numbers import Number, exact, exp, log, log1p, mp, power, sqrt, total, variable
-from segloss_conformance.textbook.boundary import MERGED_SPATIAL, PER_CLASS_SPATIAL
-from segloss_conformance.textbook.counts import METRICS as COUNTING
+from segloss_conformance.truth import textbook
+from segloss_conformance.truth.numbers import Number, exact, exp, log, log1p, mp, power, sqrt, total, variable
+from segloss_conformance.truth.textbook.boundary import MERGED_SPATIAL, PER_CLASS_SPATIAL
+from segloss_conformance.truth.textbook.counts import METRICS as COUNTING
 
 NAN, INF = math.nan, math.inf
 LN2, LN3 = mp.log(2), mp.log(3)

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 
 from segloss_conformance import cli
+from segloss_conformance.cases.pinned import canonical
 from segloss_conformance.mutants import AT_ONE
 from segloss_conformance.vectors import FILES, Vector, accepts, differences, entry, read
 from segloss_conformance.vectors.choose import flags_of
-from segloss_conformance.vectors.source import canonical
 from segloss_ref import registry, value_and_grad
 
 ROOT = Path(__file__).parents[2]

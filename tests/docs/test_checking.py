@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from segloss_conformance import cli
-from segloss_conformance.binding import CHOICES, OPT_IN
+from segloss_conformance.adapters.words import CHOICES, OPT_IN
 from segloss_ref import tversky_loss
 
 ROOT = Path(__file__).parents[2]

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from segloss_conformance.binding import bind
-from segloss_conformance.checking import check
-from segloss_conformance.ledger import deviation_of
+from segloss_conformance.adapters.binding import bind
+from segloss_conformance.adapters.ledger import deviation_of
+from segloss_conformance.check.checking import check
 
 ROOT = Path(__file__).parents[2]
 PEERS = ROOT / "peers"

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from segloss_backends.numpy import backend as numpy_backend
-from segloss_conformance.checks import examine
-from segloss_conformance.implementations import libraries
-from segloss_conformance.run import draw
+from segloss_conformance.cases.draw import draw
+from segloss_conformance.engine.examine import examine
+from segloss_conformance.subjects.library import libraries
 from segloss_ref import binary_cross_entropy, registry, value_and_grad
-from segloss_ref._probability import blocks
+from segloss_ref.engine.probability import blocks
 
 
 @pytest.mark.parametrize("whole", [None, 0, 1, 2])

@@ -20,7 +20,8 @@ import segloss_ref as ref
 from segloss_backends.jax import backend as jax_backend
 from segloss_backends.strict import backend as strict_backend
 from segloss_backends.torch import backend as torch_backend
-from segloss_ref import ClassConfusion, Confusion, _reading, _tallies
+from segloss_ref import ClassConfusion, Confusion
+from segloss_ref.metrics import _reading, _tallies
 
 CELLS = ("tp", "fp", "fn", "tn")
 RNG = np.random.default_rng(20)

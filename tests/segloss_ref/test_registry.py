@@ -89,11 +89,14 @@ def test_a_record_bears_the_name_of_its_function(records: dict[str, Any], name: 
             add(dataclasses.replace(records[other], name=name, function=my_loss))
 
 
-@pytest.mark.parametrize("module", ["region", "lovasz", "counts", "surfaces"])
-def test_a_module_may_be_executed_anew(module: str) -> None:
+@pytest.mark.parametrize(
+    ("family", "module"), [("losses", "region"), ("losses", "lovasz"), ("metrics", "counts"), ("metrics", "surfaces")]
+)
+def test_a_module_may_be_executed_anew(family: str, module: str) -> None:
     program = f"""
 import importlib, segloss_ref
-from segloss_ref import registry, {module}
+from segloss_ref import registry
+from segloss_ref.{family} import {module}
 before = {{**registry.losses, **registry.metrics}}
 importlib.reload({module})
 after = {{**registry.losses, **registry.metrics}}
@@ -108,7 +111,7 @@ assert all(after[name].function is getattr({module}, name) for name in replaced)
 def test_results_do_not_depend_on_the_order_of_files() -> None:
     """A module whose doctests come first must not be executed beside the package's own: see the root's conftest.py."""
     options = ["-q", "-n", "0", "-p", "no:cacheprovider", "-k", "test_records"]
-    files = ["segloss_ref/region.py", "tests/segloss_ref/test_registry.py"]
+    files = ["segloss_ref/losses/region.py", "tests/segloss_ref/test_registry.py"]
     subprocess.run([sys.executable, "-m", "pytest", *options, *files], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
 
 

@@ -15,10 +15,10 @@ import pytest
 from scipy import ndimage
 
 import segloss_ref as ref
-from segloss_ref import _nearest
-from segloss_ref._contours import bounding_box, elements
-from segloss_ref._nearest import nearest
-from segloss_ref._surfels import surfel_sizes
+from segloss_ref.metrics import _nearest
+from segloss_ref.metrics._contours import bounding_box, elements
+from segloss_ref.metrics._nearest import nearest
+from segloss_ref.metrics._surfels import surfel_sizes
 
 R2 = math.sqrt(2)
 BLOCK = np.zeros((5, 5), dtype=bool)
@@ -95,8 +95,8 @@ def test_percentiles() -> None:
 def test_a_share_that_is_met_exactly_is_attained(count: int) -> None:
     """95 % of 20 is 19 elements, whatever 0.95 is in binary; and so with weights that are all alike."""
     distances = np.arange(count, dtype=float)
-    from segloss_ref._measuring import Side
-    from segloss_ref.surfaces import _percentile
+    from segloss_ref.metrics._measuring import Side
+    from segloss_ref.metrics.surfaces import _percentile
 
     for sizes in (None, np.full(count, 0.1), np.full(count, math.sqrt(3) / 8)):
         for percentile in (5, 7, 35, 55, 95):

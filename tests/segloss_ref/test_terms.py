@@ -11,8 +11,8 @@ import pytest
 
 import segloss_ref as ref
 from segloss_ref import registry
-from segloss_ref._engine import evaluate_gradient, kernel_of
-from segloss_ref._region import Region, Term
+from segloss_ref.engine.loss import evaluate_gradient, kernel_of
+from segloss_ref.engine.regions import Region, Term
 
 NAMES = [name for name, one in registry.losses.items() if not (one.partial or one.needs_class_axis or one.spatial)]
 P, Y, WEIGHT = np.array([0.91, 0.32, 0.64, 0.13]), np.array([1, 1, 0, 0]), np.array([1.0, 2.0, 3.0, 0.5])

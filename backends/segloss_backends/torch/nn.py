@@ -21,7 +21,7 @@ import torch
 
 import segloss_ref
 from segloss_ref import registry
-from segloss_ref._engine import kernel_of, split_keywords
+from segloss_ref.engine.loss import kernel_of, split_keywords
 
 __all__ = [
     "BalancedCrossEntropy",

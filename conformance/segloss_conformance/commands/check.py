@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from . import Subparsers, UsageError
-from .form import add_form, form_of
+from .options import add_form, form_of
 
 __all__ = ["add", "execute"]
 
@@ -40,11 +40,12 @@ def execute(options: argparse.Namespace) -> int:
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # arrays of a few pixels: threads would only wait for each other
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from ..binding import ConfigurationError, bind
-    from ..checking import check
-    from ..configuration import Configuration, read
-    from ..report import console
-    from ..verdict_report import print_reports, write_json
+    from ..adapters.binding import bind
+    from ..adapters.configuration import Configuration, read
+    from ..adapters.expression import ConfigurationError
+    from ..check.checking import check
+    from ..report.matrix import console
+    from ..report.verdicts import print_reports, write_json
 
     try:
         form = form_of(options)

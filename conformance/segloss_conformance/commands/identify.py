@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from . import Subparsers, UsageError
-from .form import add_form, form_of, table
+from .options import add_form, form_of, table
 
 __all__ = ["add", "execute"]
 
@@ -39,8 +39,9 @@ def execute(options: argparse.Namespace) -> int:
     """Identify, print and write; 1 where it is no convention that is known."""
     from segloss_ref import registry
 
-    from ..binding import ConfigurationError, bind
-    from ..callers import CallProblem
+    from ..adapters.binding import bind
+    from ..adapters.callers import CallProblem
+    from ..adapters.expression import ConfigurationError
     from ..identify import ALIASES, FAMILIES, as_json, identify, text
 
     spec = ALIASES.get(options.family, options.family)

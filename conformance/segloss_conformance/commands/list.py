@@ -18,7 +18,8 @@ def execute(options: argparse.Namespace) -> int:
     """One line each."""
     from segloss_ref import registry
 
-    from ..implementations import Absent, libraries
+    from ..subjects.library import libraries
+    from ..subjects.subject import Absent
 
     records: list[registry.LossRecord | registry.MetricRecord] = [*registry.losses.values(), *registry.metrics.values()]
     for record in records:

@@ -35,10 +35,11 @@ def execute(options: argparse.Namespace) -> int:
     import segloss_ref
     from segloss_ref import registry
 
-    from .. import report as reports
-    from ..implementations import Absent, Implementation, Library, libraries
-    from ..run import PROFILES, run_record
-    from ..third_party import third_parties
+    from ..engine.matrix import PROFILES, run_record
+    from ..report import matrix as reports
+    from ..subjects.library import Library, libraries
+    from ..subjects.subject import Absent, Implementation
+    from ..subjects.third_party import third_parties
 
     records: dict[str, registry.LossRecord | registry.MetricRecord] = {**registry.losses, **registry.metrics}
     for name in options.only or []:

@@ -12,9 +12,9 @@ from typing import Any
 
 from segloss_ref.registry import LossRecord, MetricRecord
 
-from ..binding import Binding
-from ..callers import caller
-from ..case import Case
+from ..adapters.binding import Binding
+from ..adapters.callers import caller
+from ..cases.case import Case
 from .callables import binding_setting, of_binding, of_cases, of_function, telling_values
 from .overlap import OVERLAPS
 from .pixelwise import PIXELWISE

@@ -9,10 +9,11 @@ import numpy as np
 
 from segloss_ref.domains import smooth_pair
 
-from ..binding import Binding, ConfigurationError, Expression
-from ..callers import Caller
-from ..case import Case
-from ..forms import BoundCase
+from ..adapters.binding import Binding
+from ..adapters.bound_case import BoundCase
+from ..adapters.callers import Caller
+from ..adapters.expression import ConfigurationError, Expression
+from ..cases.case import Case
 from .probes import Ask, Probe, Refused, Setting
 
 __all__ = ["binding_setting", "of_binding", "of_cases", "of_function", "telling_values"]

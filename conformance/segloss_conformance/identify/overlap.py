@@ -12,7 +12,7 @@ import numpy as np
 from segloss_ref import registry
 from segloss_ref.domains import smooth_pair
 
-from .drawing import alike_classes, drawn_regions, favoured_class
+from .inputs import alike_classes, drawn_regions, favoured_class
 from .overlap_constants import Calibration, tidied
 from .overlap_members import WORDS, Overlap, overlap_value
 from .probes import Answer, Probe, Setting, probe

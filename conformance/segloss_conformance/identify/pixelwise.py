@@ -17,7 +17,7 @@ import numpy as np
 
 from segloss_ref import registry
 
-from .drawing import drawn_pixels, single_pixel
+from .inputs import drawn_pixels, single_pixel
 from .predictions import prepared
 from .probes import Answer, Precision, Probe, Setting, probe, same
 from .search import Candidate, Constants, Family, Told

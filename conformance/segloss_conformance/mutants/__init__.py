@@ -15,9 +15,10 @@ from functools import cache
 from segloss_ref import registry
 from segloss_ref.registry import LossRecord, MetricRecord
 
-from ..case import Case
-from ..run import Cell, Minimal, draw, run_record
-from ..vectors.source import pinned
+from ..cases.case import Case
+from ..cases.draw import draw
+from ..cases.pinned import pinned
+from ..engine.matrix import Cell, Minimal, run_record
 from . import (  # noqa: F401  each adds its own to MUTANTS and RIGHT
     boundary,
     compound,

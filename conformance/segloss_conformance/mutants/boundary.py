@@ -7,18 +7,19 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from segloss_ref import _geometry as geometry
-from segloss_ref import boundary, distribution
-from segloss_ref._filters import gaussian_statistics
-from segloss_ref._probability import Slope
-from segloss_ref._region import Region, Term
+from segloss_ref import domains
+from segloss_ref.engine.probability import Slope
+from segloss_ref.engine.regions import Region, Term
+from segloss_ref.losses import _geometry as geometry
+from segloss_ref.losses import boundary, distribution
+from segloss_ref.losses._filters import gaussian_statistics
 
-from ..case import Case
+from ..cases.case import Case
 from .kit import Answer, mutant, parameter, refer, with_formula
 
 
 def _steps(r: Region, spacing: Any) -> tuple[float, ...]:
-    return geometry.steps("a mutant", spacing, r.axes)
+    return domains.steps("a mutant", spacing, r.axes)
 
 
 def _every_image(r: Region, mask: Any, spacing: Any, field: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..case import Case
+from ..cases.case import Case
 from .kit import Answer, mutant, parameter, refer
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..case import Case
-from ..forms import rounded
+from ..cases.bits import rounded
+from ..cases.case import Case
 from .kit import Answer, mutant, refer
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import segloss_ref as ref
 from segloss_ref import Confusion, registry
 
-from ..case import Case
+from ..cases.case import Case
 from .kit import MUTANTS, Mutant, mutant, parameter, score
 
 

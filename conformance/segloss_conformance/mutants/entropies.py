@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from segloss_ref._probability import Slope
-from segloss_ref._region import Region, Term
+from segloss_ref.engine.probability import Slope
+from segloss_ref.engine.regions import Region, Term
 
-from ..case import Case
+from ..cases.case import Case
 from .kit import Answer, mutant, parameter, refer, with_formula
 
 

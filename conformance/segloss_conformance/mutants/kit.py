@@ -8,11 +8,11 @@ from typing import Any
 
 import segloss_ref as ref
 from segloss_ref import registry
-from segloss_ref._engine import evaluate_gradient, kernel_of
-from segloss_ref._region import Term
+from segloss_ref.engine.loss import evaluate_gradient, kernel_of
+from segloss_ref.engine.regions import Term
 
-from ..case import Case
-from ..implementations import Foreign
+from ..cases.case import Case
+from ..subjects.foreign import Foreign
 
 __all__ = [
     "MUTANTS",

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..case import Case
+from ..cases.case import Case
 from .kit import Answer, mutant, refer
 
 

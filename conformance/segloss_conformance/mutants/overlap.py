@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from segloss_ref._overlap import overlap
-from segloss_ref._region import Region, Term
+from segloss_ref.engine.regions import Region, Term
+from segloss_ref.losses._overlap import overlap
 
-from ..case import Case
+from ..cases.case import Case
 from .kit import Answer, mutant, parameter, refer, smooth_of, with_formula
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, log_expit
 
-from ..case import Case
-from ..forms import rounded
+from ..cases.bits import rounded
+from ..cases.case import Case
 from .kit import parameter, refer, right, score, smooth_of
 
 

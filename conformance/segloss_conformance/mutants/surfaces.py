@@ -11,7 +11,7 @@ from scipy.spatial.distance import cdist
 
 import segloss_ref as ref
 
-from ..case import Case
+from ..cases.case import Case
 from .kit import MUTANTS, RIGHT, Mutant, mutant, right, score
 
 _DISTANCES = ("hausdorff_distance", "average_surface_distance")

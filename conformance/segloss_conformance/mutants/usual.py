@@ -11,7 +11,7 @@ import numpy as np
 
 from segloss_ref.registry import LossRecord, MetricRecord
 
-from ..case import Case
+from ..cases.case import Case
 from .kit import Mutant
 
 __all__ = ["usual_test_notices"]

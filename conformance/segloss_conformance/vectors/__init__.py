@@ -7,8 +7,8 @@ to read the files.
 
 from __future__ import annotations
 
+from ..cases.pinned import Vector, read
+from .expected import accepts, entry
 from .files import FILES, differences, write
-from .source import Vector, read
-from .truth import accepts, entry
 
 __all__ = ["FILES", "Vector", "accepts", "differences", "entry", "read", "write"]

@@ -15,12 +15,12 @@ import numpy as np
 
 from segloss_ref import registry, validate
 
-from ..case import Case
-from ..fixed_cases import closed_cases, edge_cases, plain_cases
+from ..cases.case import Case
+from ..cases.draw import draw
+from ..cases.fixed import closed_cases, edge_cases, plain_cases
+from ..cases.pinned import SOURCE, Vector, canonical, read, save
 from ..mutants import AT_ONE, Mutant
-from ..run import draw
-from .source import SOURCE, Vector, canonical, read, save
-from .truth import accepts, entry
+from .expected import accepts, entry
 
 __all__ = ["choose", "flags_of"]
 

@@ -12,9 +12,9 @@ from typing import Any
 import segloss_ref
 from segloss_ref import registry
 
+from ..cases.pinned import read
+from .expected import ORACLE, entry
 from .schema import SCHEMA
-from .source import read
-from .truth import ORACLE, entry
 
 __all__ = ["FILES", "FORMAT", "differences", "write"]
 

@@ -1,0 +1,71 @@
+"""One call of somebody's function: what it gave, or why it gave no numbers."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from .bound_case import BoundCase
+
+__all__ = ["CallProblem", "Called", "Caller", "Unsupported", "limited"]
+
+
+class CallProblem(Exception):
+    """A call that gave no numbers: it raised, printed, hung, or returned what is no array."""
+
+
+class Unsupported(Exception):
+    """A call that the implementation itself declines."""
+
+
+@dataclass
+class Called:
+    """What a call gave: NumPy arrays, the name of the dtype that came back, and the inputs as they were afterwards."""
+
+    value: Any
+    gradient: Any
+    dtype: str
+    inputs: tuple[Any, Any] | None = None
+    """(pred, target) after the call; None where the implementation cannot have touched them."""
+    cotangent: Any = None
+    """What the gradient was asked at; None for 1."""
+
+
+class Caller(Protocol):
+    """Calls the implementation on one device, in one mode."""
+
+    def __call__(
+        self, case: BoundCase, dtype: str, *, gradient: bool = False, style: str = "plain", cotangent: Any = None
+    ) -> Called:
+        """The implementation's answer; `style` is ``"plain"``, ``"read-only"`` or ``"strided"`` arrays.
+
+        A gradient by autograd is asked at `cotangent`, which must be exact in the dtype of the value (None: 1).
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of what it holds."""
+        ...
+
+
+@contextlib.contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    """Raise `CallProblem` where the block takes longer; only in the main thread of a system with alarms."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(number: int, frame: Any) -> None:
+        raise CallProblem(f"a call takes longer than {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,1 @@
+"""What is asked: single inputs, drawn, fixed and kept for good."""

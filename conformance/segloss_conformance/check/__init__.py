@@ -1,0 +1,6 @@
+"""Is somebody's function right?"""
+
+from .checking import check
+from .items import parametrize
+
+__all__ = ["check", "parametrize"]

@@ -1,0 +1,1 @@
+"""Judging: grades, checks, verdicts, and the matrix of all of them."""

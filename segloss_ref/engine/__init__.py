@@ -1,0 +1,1 @@
+"""What all losses share: keywords, probabilities, regions, gradients."""

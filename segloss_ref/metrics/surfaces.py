@@ -1,0 +1,563 @@
+"""Surface metrics: distances between the surfaces of two masks, under the names of the choices that define them.
+
+`surface_distances` measures once; `hausdorff_distance`, `average_surface_distance` and `surface_dice` take its record in
+place of the two masks.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from typing import Annotated, Any, Literal, TypeVar, Unpack, cast
+
+import numpy as np
+
+from .. import registry
+from .._arguments import describe, is_real, library_of, normal_class_axis
+from ..domains import LARGEST_DISTANCE, Choice, Interval, Spacing, SpacingValue, steps
+from ._counting import Counting, Outcome, check_own, class_axis_of_record
+from ._measuring import Host, Pair, Side, check_surface, measure, read_on_host
+from ._metric import Metric, mask_section
+from ._reading import Masks
+from ._records import check_array, check_magnitudes, dictionary_fields, host_array
+
+__all__ = ["SurfaceDistances", "average_surface_distance", "hausdorff_distance", "surface_dice", "surface_distances"]
+
+_Public = TypeVar("_Public", bound=Callable[..., Any])
+Surface = Annotated[Literal["voxel", "voxel_full", "surfel"], Choice(("voxel", "voxel_full", "surfel"))]
+Border = Annotated[Literal["background", "ignore"], Choice(("background", "ignore"))]
+Combine = Annotated[
+    Literal["max", "pooled", "mean", "pred_to_target", "target_to_pred"],
+    Choice(("max", "pooled", "mean", "pred_to_target", "target_to_pred")),
+]
+Interpolation = Annotated[Literal["linear", "attained"], Choice(("linear", "attained"))]
+
+
+@dataclass(frozen=True, eq=False)
+class SurfaceDistances:
+    """Both directed sets of distances between two surfaces, which every surface metric takes in place of the masks.
+
+    Arrays of the masks' library, float64 where it has that. With several regions or classes the elements of one follow
+    those of the one before, in C order of `shape`; `pred_counts` and `target_counts` say how many each has. `to_dict` and
+    `from_dict` carry the record through JSON.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For fields of other kinds than said below, or that do not fit together; for distances and sizes that are negative or
+        nan and sizes that are infinite, on any CPU array outside of tracing and transforms.
+    """
+
+    pred_to_target: Any
+    """The distance from each surface element of the prediction to the nearest of the target; inf where that is empty."""
+    target_to_pred: Any
+    pred_sizes: Any
+    """The size of each element: 1, or the length or area of a surfel."""
+    target_sizes: Any
+    surface: str
+    """What the elements are: "voxel", "voxel_full" or "surfel"."""
+    shape: tuple[int, ...]
+    """The shape of the regions (and classes): () for one."""
+    pred_counts: Any
+    """The number of the prediction's elements in each region, a NumPy array of `shape`."""
+    target_counts: Any
+    pred_pixels: Any
+    """The number of pixels of the prediction in each region, a NumPy array of `shape`. A mask with pixels may be without a
+    surface."""
+    target_pixels: Any
+    class_axis: int | None = None
+    """The axis of `shape` that runs over the classes; None: there is none."""
+    border: str = "background"
+    """What lies beyond the image: "background" or "ignore"."""
+
+    @property
+    def pred_empty(self) -> Any:
+        """Where the prediction holds no pixel at all, a NumPy array of `shape`."""
+        return self.pred_pixels == 0
+
+    @property
+    def target_empty(self) -> Any:
+        """Where the target holds no pixel at all, a NumPy array of `shape`."""
+        return self.target_pixels == 0
+
+    def __post_init__(self) -> None:
+        owner = "SurfaceDistances"
+        Choice(("voxel", "voxel_full", "surfel")).normal(owner, "surface", self.surface)
+        Choice(("background", "ignore")).normal(owner, "border", self.border)
+        if not isinstance(self.shape, tuple) or not all(type(size) is int and size >= 0 for size in self.shape):
+            raise TypeError(f"{owner}: shape must be a tuple of integers >= 0, got {type(self.shape).__name__}")
+        kinds = {name: check_array(owner, name, getattr(self, name)) for name in _SETS}
+        for name, xp in kinds.items():
+            array = getattr(self, name)
+            if xp is not kinds["pred_to_target"] or array.ndim != 1 or not is_real(xp, array):
+                raise TypeError(f"{owner}: {name} must be floating with one axis and of the library of pred_to_target, got "
+                                f"{describe(array)}")  # fmt: skip
+            check_magnitudes(owner, name, array, finite=name.endswith("sizes"))
+        for side, distances in (("pred", self.pred_to_target), ("target", self.target_to_pred)):
+            counts, pixels = (getattr(self, f"{side}_{what}") for what in ("counts", "pixels"))
+            for name, array in ((f"{side}_counts", counts), (f"{side}_pixels", pixels)):
+                if not isinstance(array, np.ndarray | np.generic) or array.dtype.kind not in "iu":
+                    raise TypeError(f"{owner}: {name} must be a NumPy array of integers, got {type(array).__name__}")
+                if array.shape != self.shape:
+                    raise ValueError(f"{owner}: {name} must have shape {self.shape}, got {array.shape}")
+                if array.min(initial=0) < 0:
+                    raise ValueError(f"{owner}: {name} must not be negative, got {array.min()}")
+            length, sizes = distances.shape[0], getattr(self, f"{side}_sizes").shape[0]
+            if sizes != length:
+                raise ValueError(
+                    f"{owner}: {side}_sizes must have one number for each of the {length} distances, got {sizes}"
+                )
+            if counts.sum() != length or ((pixels == 0) & (counts > 0)).any():
+                raise ValueError(f"{owner}: {side}_counts must be 0 where {side}_pixels is, and {length} in all, as there are "
+                                 f"distances, got a sum of {counts.sum()}")  # fmt: skip
+            if self.surface != "surfel" and (counts > pixels).any():
+                raise ValueError(f"{owner}: {side}_counts must be at most {side}_pixels with surface {self.surface!r}, whose "
+                                 "elements are pixels, got more")  # fmt: skip
+        object.__setattr__(self, "class_axis", normal_class_axis(owner, self.class_axis, len(self.shape)))
+
+    @classmethod
+    def _trusted(cls, *values: Any) -> SurfaceDistances:
+        """A record that needs no check, since it was measured."""
+        record = object.__new__(cls)
+        record.__dict__.update(zip((field.name for field in fields(cls)), values, strict=True))
+        return record
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record in lists, numbers and strings, which JSON takes: one entry a field; an infinite distance is "inf"."""
+        home = library_of("SurfaceDistances", self.pred_to_target).to_numpy
+        found: dict[str, Any] = {"surface": self.surface, "border": self.border, "shape": list(self.shape)}
+        found["class_axis"] = self.class_axis
+        for name in _SETS:
+            found[name] = ["inf" if number == math.inf else number for number in home(getattr(self, name)).tolist()]
+        return found | {name: getattr(self, name).tolist() for name in _TABLES}
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> SurfaceDistances:
+        """The record, of NumPy arrays, that `to_dict` wrote; "border" may lack. ValueError or TypeError for anything else."""
+        owner = "SurfaceDistances"
+        names = tuple(field.name for field in fields(cls))
+        found = dictionary_fields(owner, given, names, {"border": "background"})
+        for name in ("shape", *_SETS):
+            if not isinstance(found[name], list | tuple):
+                raise TypeError(f"{owner}: {name} must be a list, got {type(found[name]).__name__}")
+        found["shape"] = tuple(found["shape"])
+        for name in _SETS:
+            numbers = [math.inf if isinstance(one, str) and one == "inf" else one for one in found[name]]
+            found[name] = host_array(owner, name, numbers, "float64")
+        for name in _TABLES:
+            found[name] = host_array(owner, name, found[name], "int64")
+        return cls(**found)
+
+
+_SETS = ("pred_to_target", "target_to_pred", "pred_sizes", "target_sizes")
+_TABLES = ("pred_counts", "target_counts", "pred_pixels", "target_pixels")
+
+
+def _record_of(host: Host, surface: str, border: str, pairs: list[Pair]) -> SurfaceDistances:
+    """The pairs as one record, in the masks' own library."""
+    backend = host.reading.backend
+    floating = backend.wide(host.like)[0]
+
+    def join(parts: list[Any]) -> Any:
+        whole = backend.from_host(np.concatenate([np.empty(0), *parts]), host.like)
+        return backend.namespace(host.like).astype(whole, floating, copy=False)
+
+    def sizes(side: Side) -> Any:
+        return np.ones(side.distances.size) if side.sizes is None else side.sizes
+
+    def over_regions(values: list[Any]) -> Any:
+        return np.array(values).reshape(host.shape)
+
+    return SurfaceDistances._trusted(
+        join([pair.pred.distances for pair in pairs]),
+        join([pair.target.distances for pair in pairs]),
+        join([sizes(pair.pred) for pair in pairs]),
+        join([sizes(pair.target) for pair in pairs]),
+        surface,
+        host.shape,
+        over_regions([pair.pred.distances.size for pair in pairs]),
+        over_regions([pair.target.distances.size for pair in pairs]),
+        over_regions([pair.pred_pixels for pair in pairs]),
+        over_regions([pair.target_pixels for pair in pairs]),
+        host.reading.values_class_axis,
+        border,
+    )
+
+
+def _pairs_of(record: SurfaceDistances) -> list[Pair]:
+    """The record's pairs, in host memory."""
+    home = library_of("surface_distances", record.pred_to_target).to_numpy
+
+    def sides(distances: Any, sizes: Any, counts: Any) -> list[Side]:
+        ends = np.cumsum(counts.ravel())[:-1]
+        weights = np.split(np.asarray(home(sizes), dtype=np.float64), ends)
+        lengths = np.split(np.asarray(home(distances), dtype=np.float64), ends)
+        return [Side(d, s if record.surface == "surfel" else None) for d, s in zip(lengths, weights, strict=True)]
+
+    return [
+        Pair(pred, target, int(pred_pixels), int(target_pixels))
+        for pred, target, pred_pixels, target_pixels in zip(
+            sides(record.pred_to_target, record.pred_sizes, record.pred_counts),
+            sides(record.target_to_pred, record.target_sizes, record.target_counts),
+            record.pred_pixels.ravel(),
+            record.target_pixels.ravel(),
+            strict=True,
+        )
+    ]
+
+
+def surface_distances(
+    pred: Any,
+    target: Any,
+    *,
+    spacing: Annotated[SpacingValue, Spacing()] = None,
+    surface: Surface = "voxel",
+    border: Border = "background",
+    **masks: Unpack[Masks],
+) -> SurfaceDistances:
+    """Measure between the surfaces of two masks, both ways, once for all surface metrics.
+
+    The masks are read as `hausdorff_distance` reads them, and `spacing`, `surface` and `border` mean the same.
+
+    Returns
+    -------
+    SurfaceDistances, a record of `pred_to_target`, `target_to_pred`, `pred_sizes` and `target_sizes`, and of what else the
+    metrics need to know of the masks.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segloss_ref import hausdorff_distance, surface_dice, surface_distances
+    >>> record = surface_distances(np.array([[1, 1, 0, 0]]), np.array([[1, 0, 0, 0]]), spacing=(1, 2))
+    >>> record.pred_to_target.tolist(), record.target_to_pred.tolist()
+    ([0.0, 2.0], [0.0])
+    >>> float(hausdorff_distance(record)), round(float(surface_dice(record, tolerance=1)), 6)
+    (2.0, 0.666667)
+    """
+    name = "surface_distances"
+    given = {"spacing": spacing, "surface": surface, "border": border}
+    parameters = registry.parameters_of(surface_distances).values()
+    own = {one.name: one.domain.normal(name, one.name, given[one.name]) for one in parameters}
+    with library_of(name, pred).guard():
+        host, pairs = _measured(name, pred, target, own, masks)
+        return _record_of(host, own["surface"], own["border"], pairs)
+
+
+def _measured(
+    name: str, pred: Any, target: Any, own: Mapping[str, Any], masks: Mapping[str, Any], only_check: bool = False
+) -> tuple[Host, list[Pair]]:
+    host = read_on_host(name, pred, target, masks)
+    spacing = steps(name, own["spacing"], host.axes)
+    check_surface(name, own["surface"], len(host.axes))
+    return host, [] if only_check else measure(host, spacing, own["surface"], own["border"])
+
+
+_SHARED = mask_section(
+    record="SurfaceDistances",
+    own="""spacing : None, or one number in [1e-60, 1e60] a spatial axis, default None
+    The size of a pixel, in the order of `axis`; None: 1 each. One number alone stands for all axes.
+surface : "voxel", "voxel_full" or "surfel", default "voxel"
+    What the elements of a surface are. "voxel": pixels of the mask with a face neighbour outside it; "voxel_full": with
+    any of the 3^n - 1 neighbours outside; both of size 1. "surfel" (2 and 3 spatial axes): the marching-squares or
+    -cubes elements between pixel centres, each at the middle of its 2x2(x2) pixels, with its length or area.
+border : "background" or "ignore", default "background"
+    Whether what lies beyond the image is outside the mask. "ignore": the image's edge makes no surface. With a record,
+    `surface` and `border` need not be given; where they are, they must be those that it was measured with. `spacing`
+    is refused then.
+""",
+    axis="The spatial axes of a region",
+    weight="""0 or 1 a pixel, broadcast to the pixels. Pixels of weight 0 belong to neither mask, and an element beside one is
+    dropped, so that leaving pixels out makes no false edges.""",
+    ignored="The label in an integer `target` of pixels that are left out likewise.",
+    undefined="The value where both masks are empty, or one has pixels but no surface.",
+    empty="it holds no pixel, of those that are not left out",
+    support="its pixels",
+    result=""", in the unit of `spacing` where it is a
+distance. The geometry runs on the host: arrays on another device are copied there and the values back, and under a
+tracing compiler (`jax.jit`) there is no value.""",
+    values=", array values included on every library.",
+)
+
+
+@dataclass(frozen=True)
+class _SurfaceMetric(Metric):
+    """A formula on a `Pair`."""
+
+    one_empty: float
+    """The value where one mask is empty."""
+    formula: Callable[..., float]
+    refuse: Callable[..., None] = lambda surface, **own: None
+    """Raises where parameters that are right by themselves do not go together."""
+
+    family = "surface"
+    shared = _SHARED
+
+    def public(self, function: _Public) -> _Public:
+        """See `Metric`. With a record, choices of what is measured that are given must be those of the record."""
+
+        @functools.wraps(function)
+        def with_checks(*arguments: Any, **keywords: Any) -> Any:
+            pred = arguments[0] if arguments else keywords.get("pred")
+            if isinstance(pred, SurfaceDistances):
+                parameters = registry.metrics[self.name].parameters
+                for name in keywords.keys() & {"surface", "border"}:
+                    given = parameters[name].domain.normal(self.name, name, keywords[name])
+                    if given != getattr(pred, name):
+                        raise ValueError(f"{self.name}: {name} must be that of the record, {getattr(pred, name)!r}, got "
+                                         f"{given!r}")  # fmt: skip
+            return function(*arguments, **keywords)
+
+        return super().public(cast(_Public, with_checks))
+
+    def __call__(self, pred: Any, target: Any, counting: Counting, **own: Any) -> Any:
+        record = registry.metrics[self.name]
+        own = check_own(record, own)
+        keywords, how = self.split(counting)
+        formula = _without_geometry(own)
+        if isinstance(pred, SurfaceDistances):
+            given = ["target"] if target is not None else []
+            given += ["spacing"] if own["spacing"] is not None else []
+            if given or keywords:
+                more = ", ".join([*given, *keywords])
+                raise TypeError(f"{self.name}: a SurfaceDistances record takes the place of the masks and of {more}")
+            self.refuse(pred.surface, **formula)
+            class_axis = class_axis_of_record(self.name, pred.class_axis, len(pred.shape), how.reduction)
+            pairs, shape, like = _pairs_of(pred), pred.shape, pred.pred_to_target
+            if "tolerance" in formula:
+                formula["tolerance"] = _rounded_as(like, formula["tolerance"])
+        else:
+            self.refuse(own["surface"], **formula)
+            with library_of(self.name, pred).guard():
+                host, pairs = _measured(self.name, pred, target, own, keywords)
+            class_axis, shape, like = host.reading.values_class_axis, host.shape, host.like
+        rows = [(self._value(pair, formula), pair.undefined, pair.pred_pixels, pair.target_pixels) for pair in pairs]
+        value, undefined, *sizes = (np.array(column).reshape(shape) for column in zip(*rows, strict=True))
+        return self.finish_on_host(like, Outcome(value, undefined, sizes[0], sizes[1], class_axis), how)
+
+    def _value(self, pair: Pair, own: Mapping[str, Any]) -> float:
+        if pair.undefined:
+            return math.nan
+        return self.one_empty if pair.one_empty else self.formula(pair, **own)
+
+    def check_masks(self, pred: Any, target: Any, own: Mapping[str, Any], masks: Mapping[str, Any]) -> None:
+        self.refuse(own["surface"], **_without_geometry(own))
+        _measured(self.name, pred, target, own, masks, only_check=True)
+
+
+def _without_geometry(own: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a formula: those that do not say what is measured."""
+    return {name: value for name, value in own.items() if name not in ("spacing", "surface", "border")}
+
+
+def _rounded_as(distances: Any, tolerance: float) -> float:
+    """`tolerance` rounded as the distances of a record were, so that what was within it still is."""
+    dtype = library_of("surface_distances", distances).to_numpy(distances[:0]).dtype
+    with np.errstate(over="ignore", under="ignore"):
+        return float(np.asarray(tolerance).astype(dtype))
+
+
+# Statistics of one set of distances. ----------------------------------------------------------------------------------
+
+
+def _combined(pair: Pair, combine: str, statistic: Callable[[Side], float]) -> float:
+    if combine == "pooled":
+        sizes = None
+        if pair.pred.sizes is not None:
+            sizes = np.concatenate([pair.pred.sizes, pair.target.sizes])
+        return statistic(Side(np.concatenate([pair.pred.distances, pair.target.distances]), sizes))
+    if combine == "pred_to_target":
+        return statistic(pair.pred)
+    if combine == "target_to_pred":
+        return statistic(pair.target)
+    there, back = statistic(pair.pred), statistic(pair.target)
+    return max(there, back) if combine == "max" else (there + back) / 2
+
+
+def _percentile(side: Side, percentile: float, interpolation: str) -> float:
+    d, sizes = side
+    if percentile in (0, 100):
+        return float(d.min() if percentile == 0 else d.max())
+    if interpolation == "linear":
+        return float(np.percentile(d, percentile))
+    if sizes is None:
+        rank = max(math.ceil(Fraction(percentile) * d.size / 100), 1)
+        return float(np.partition(d, rank - 1)[rank - 1])
+    order = np.argsort(d, kind="stable")
+    reached = np.cumsum(sizes[order])
+    # A share that is reached exactly counts, whichever way the sum of the sizes was rounded.
+    slack = 2 * d.size * np.finfo(np.float64).eps
+    rank = int(np.searchsorted(reached, reached[-1] * (percentile / 100) * (1 - slack)))
+    return float(d[order[min(rank, d.size - 1)]])
+
+
+def _mean(side: Side) -> float:
+    d, sizes = side
+    return float(d.mean() if sizes is None else (d * sizes).sum() / sizes.sum())
+
+
+def _share_within(side: Side, tolerance: float) -> float:
+    d, sizes = side
+    within = d <= tolerance
+    if sizes is None:
+        return float(np.count_nonzero(within) / d.size)
+    return 1.0 if within.all() else float(sizes[within].sum() / sizes.sum())
+
+
+# The metrics. ---------------------------------------------------------------------------------------------------------
+
+
+def _hausdorff_formula(pair: Pair, *, percentile: float, interpolation: str, combine: str) -> float:
+    return _combined(pair, combine, lambda side: _percentile(side, percentile, interpolation))
+
+
+def _refuse_interpolation(surface: str, *, percentile: float, interpolation: str, combine: str) -> None:
+    if surface == "surfel" and interpolation == "linear" and percentile not in (0, 100):
+        raise ValueError(
+            "hausdorff_distance: interpolation must be 'attained' with surface 'surfel', whose percentiles are weighted "
+            f"by size, got 'linear' with percentile {percentile:g}"
+        )
+
+
+_hausdorff = _SurfaceMetric(
+    "hausdorff_distance",
+    "Huttenlocher, Klanderman, Rucklidge: Comparing images using the Hausdorff distance, IEEE TPAMI 1993",
+    math.inf,
+    _hausdorff_formula,
+    _refuse_interpolation,
+)
+
+
+@_hausdorff.public
+def hausdorff_distance(
+    pred: Any,
+    target: Any = None,
+    *,
+    percentile: Annotated[float, Interval(0, 100)] = 100.0,
+    interpolation: Interpolation = "linear",
+    combine: Combine = "max",
+    spacing: Annotated[SpacingValue, Spacing()] = None,
+    surface: Surface = "voxel",
+    border: Border = "background",
+    **counting: Unpack[Counting],
+) -> Any:
+    """Hausdorff distance between two surfaces, or a percentile of the distances in its place (HD95).
+
+    max(max over a of d(a, B), max over b of d(b, A)), a and b the elements of the surfaces A and B, d the Euclidean
+    distance to the nearest element. `percentile` in [0, 100] takes the place of the inner maxima: 0 is the least
+    distance, 100 the greatest. `interpolation` says what lies between two distances: "linear", as `numpy.percentile`,
+    or "attained", the smallest distance that at least the given share of the surface lies at or below. Percentiles of
+    surfels are weighted by size and can only be "attained" (0 and 100 are the same in both).
+    `combine`: "max" of the two directed values, their "mean", the percentile of both sets "pooled", or one direction,
+    "pred_to_target" or "target_to_pred". inf where one mask is empty.
+
+    Source: {citation}.
+
+    {shared}
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segloss_ref import hausdorff_distance
+    >>> pred, target = np.zeros((8, 8)), np.zeros((8, 8))
+    >>> pred[2, 1] = target[5, 5] = 1
+    >>> float(hausdorff_distance(pred, target)), float(hausdorff_distance(pred, target, spacing=(4, 1.25)))
+    (5.0, 13.0)
+    """
+    return _hausdorff(
+        pred, target, counting, percentile=percentile, interpolation=interpolation, combine=combine,
+        spacing=spacing, surface=surface, border=border,
+    )  # fmt: skip
+
+
+def _average_formula(pair: Pair, *, combine: str) -> float:
+    return _combined(pair, combine, _mean)
+
+
+_average = _SurfaceMetric(
+    "average_surface_distance",
+    "Heimann et al.: Comparison and evaluation of methods for liver segmentation from CT datasets, IEEE TMI 2009",
+    math.inf,
+    _average_formula,
+)
+
+
+@_average.public
+def average_surface_distance(
+    pred: Any,
+    target: Any = None,
+    *,
+    combine: Combine = "pooled",
+    spacing: Annotated[SpacingValue, Spacing()] = None,
+    surface: Surface = "voxel",
+    border: Border = "background",
+    **counting: Unpack[Counting],
+) -> Any:
+    """Average distance between two surfaces: the mean over elements, weighted by their sizes.
+
+    `combine`: "pooled" over the elements of both (the average symmetric surface distance, ASSD), the "mean" of the two
+    directed averages (MASD), their "max", or one of them, "pred_to_target" or "target_to_pred". inf where one mask is
+    empty.
+
+    Source: {citation} (original not read).
+
+    {shared}
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segloss_ref import average_surface_distance
+    >>> pred, target = np.array([1, 1, 1, 0]), np.array([1, 0, 0, 0])
+    >>> float(average_surface_distance(pred, target)), float(average_surface_distance(pred, target, combine="mean"))
+    (0.6666666666666666, 0.5)
+    """
+    return _average(pred, target, counting, combine=combine, spacing=spacing, surface=surface, border=border)
+
+
+def _dice_formula(pair: Pair, *, tolerance: float, combine: str) -> float:
+    return _combined(pair, combine, lambda side: _share_within(side, tolerance))
+
+
+_dice = _SurfaceMetric(
+    "surface_dice",
+    "Nikolov et al.: Clinically applicable segmentation of head and neck anatomy for radiotherapy, JMIR 2021",
+    0.0,
+    _dice_formula,
+)
+
+
+@_dice.public
+def surface_dice(
+    pred: Any,
+    target: Any = None,
+    *,
+    tolerance: Annotated[float, Interval(0, LARGEST_DISTANCE)],
+    combine: Combine = "pooled",
+    spacing: Annotated[SpacingValue, Spacing()] = None,
+    surface: Surface = "voxel",
+    border: Border = "background",
+    **counting: Unpack[Counting],
+) -> Any:
+    """Surface Dice, normalised surface distance (NSD): the share of both surfaces within `tolerance` of the other.
+
+    An element at a distance of exactly `tolerance` (>= 0, in the unit of `spacing`) is within: d <= tolerance, d the
+    float64 nearest to the true distance where the spacing is dyadic.
+    `combine`: the share of both surfaces "pooled", the "mean" or "max" of the two directed shares, or one of them,
+    "pred_to_target" or "target_to_pred". 0 where one mask is empty.
+
+    Source: {citation} (original not read).
+
+    {shared}
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segloss_ref import surface_dice
+    >>> float(surface_dice(np.array([1, 1, 1, 0]), np.array([1, 0, 0, 0]), tolerance=1))
+    0.6666666666666666
+    """
+    return _dice(
+        pred, target, counting, tolerance=tolerance, combine=combine, spacing=spacing, surface=surface, border=border
+    )
