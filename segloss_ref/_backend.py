@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import entry_points
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import array_api_compat
 import numpy as np
@@ -19,7 +19,7 @@ from ._describe import describe
 from ._distance import squared_distance
 from ._probe import widest, wrong_answer
 
-__all__ = ["Array", "Backend", "Pull", "backend_of", "backends"]
+__all__ = ["Array", "Backend", "Constants", "Differentiable", "Pull", "backend_of", "backends"]
 
 Array = Any
 """An array of any library. The array standard has no type that type checkers could follow."""
@@ -36,6 +36,44 @@ class Pull(Protocol):
         `retain_graph` says that another call follows, `create_graph` that the gradient is itself to be differentiable. Both
         are torch's words, which a library without a graph that is freed does not look at.
         """
+        ...
+
+
+class Constants(NamedTuple):
+    """The arrays that a loss takes beside `pred`, which get no gradient; None where there is none."""
+
+    target: Array
+    weight: Array = None
+    class_weight: Array = None
+    pixel_map: Array = None
+    """An own parameter with a number for every pixel."""
+
+
+class Differentiable(Protocol):
+    """What `Backend.apply` makes differentiable: a function of `pred` and constants that brings its own gradient."""
+
+    @property
+    def couples(self) -> bool:
+        """A pixel of `pred` reaches several returned values, so that a gradient of their sum cannot be rescaled."""
+        ...
+
+    @property
+    def from_logits(self) -> bool:
+        """No slope is infinite."""
+        ...
+
+    def __call__(
+        self, pred: Array, constants: Constants, gradient: bool, cotangent: Array = None
+    ) -> tuple[Array, Array | None]:
+        """(value, gradient by `pred` of the sum of the values times `cotangent`); no gradient (None) unless asked."""
+        ...
+
+    def spread(self, xp: Any, cotangent: Array, shape: tuple[int, ...]) -> Array:
+        """A number for every returned value, reshaped so that it broadcasts to the pixels it stands for."""
+        ...
+
+    def scaled(self, xp: Any, gradient: Array, scale: Array) -> Array:
+        """gradient * scale, where a scale of 0 wins over the infinite slope that a probability of 0 or 1 may have."""
         ...
 
 
@@ -82,10 +120,10 @@ class Backend:
         """Entered around every computation: infinities that docs/contract.md asks for must not warn."""
         return nullcontext()
 
-    def apply(self, run: Callable[..., tuple[Array, Array | None]], pred: Array, *constants: Array) -> Array:
-        """The value of ``run(pred, *constants, gradient=False)``, made differentiable in the library's own way."""
+    def apply(self, run: Differentiable, pred: Array, constants: Constants) -> Array:
+        """The value of ``run(pred, constants, gradient=False)``, made differentiable in the library's own way."""
         with self.guard():
-            return run(pred, *constants, gradient=False)[0]
+            return run(pred, constants, gradient=False)[0]
 
     def detach(self, array: Array) -> Array:
         """`array` without any tie to an autograd graph."""

@@ -27,7 +27,6 @@ __all__ = [
     "SMALLEST_DISTANCE",
     "Choice",
     "Domain",
-    "Field",
     "Flag",
     "Integer",
     "Interval",
@@ -35,6 +34,7 @@ __all__ = [
     "Number",
     "OddInteger",
     "OnlyWith",
+    "PixelMap",
     "Radii",
     "Smooth",
     "Spacing",
@@ -52,6 +52,11 @@ SMALLEST_DISTANCE = 1e-60
 
 class Domain(Protocol):
     """A set of values that an argument may have."""
+
+    @property
+    def text(self) -> str:
+        """The values as documentation says them, such as "float > 0"; `str` says them in error messages."""
+        ...
 
     def normal(self, owner: str, name: str, value: object) -> Any:
         """`value` as plain Python numbers, strings and tuples.
@@ -112,6 +117,15 @@ class Interval:
         right = ")" if self.high_open or math.isinf(self.high) else "]"
         return f"{left}{_shown(self.low)}, {_shown(self.high)}{right}" + (" or None" if self.optional else "")
 
+    @property
+    def text(self) -> str:
+        """See `Domain`."""
+        none = " or None" if self.optional else ""
+        if self.high >= LARGEST:
+            return f"float {'>' if self.low_open else '>='} {_shown(self.low)}{none}"
+        left, right = "(" if self.low_open else "[", ")" if self.high_open else "]"
+        return f"float in {left}{_shown(self.low)}, {_shown(self.high)}{right}{none}"
+
     def normal(self, owner: str, name: str, value: object) -> float | None:
         """See `Domain`."""
         if value is None and self.optional:
@@ -132,6 +146,11 @@ class Number:
 
     def __str__(self) -> str:
         return "a real number, nan or inf"
+
+    @property
+    def text(self) -> str:
+        """See `Domain`."""
+        return "float"
 
     def normal(self, owner: str, name: str, value: object) -> float:
         """See `Domain`."""
@@ -155,6 +174,12 @@ class Integer:
         upper = "" if math.isinf(self.high) else f" to {self.high}"
         return f"an integer from {self.low}{upper or ' on'}" + (" or None" if self.optional else "")
 
+    @property
+    def text(self) -> str:
+        """See `Domain`."""
+        upper = f">= {self.low}" if math.isinf(self.high) else f"from {self.low} to {self.high:g}"
+        return f"int {upper}" + (" or None" if self.optional else "")
+
     def normal(self, owner: str, name: str, value: Any) -> int | None:
         """See `Domain`."""
         if value is None and self.optional:
@@ -176,6 +201,11 @@ class OddInteger:
     def __str__(self) -> str:
         return f"an odd integer from 1 to {self.high}"
 
+    @property
+    def text(self) -> str:
+        """See `Domain`."""
+        return f"odd int from 1 to {self.high}"
+
     def normal(self, owner: str, name: str, value: Any) -> int:
         """See `Domain`."""
         if not _is_integer(value):
@@ -194,6 +224,12 @@ class Choice:
     def __str__(self) -> str:
         return "one of " + ", ".join(repr(value) for value in self.values)
 
+    @property
+    def text(self) -> str:
+        """See `Domain`."""
+        words = [f'"{value}"' if isinstance(value, str) else str(value) for value in self.values]
+        return ", ".join(words[:-1]) + f" or {words[-1]}"
+
     def normal(self, owner: str, name: str, value: object) -> str | int:
         """See `Domain`."""
         if not (isinstance(value, str) or _is_integer(value)):
@@ -210,6 +246,11 @@ class Flag:
     def __str__(self) -> str:
         return "True or False"
 
+    @property
+    def text(self) -> str:
+        """See `Domain`."""
+        return "bool"
+
     def normal(self, owner: str, name: str, value: object) -> bool:
         """See `Domain`."""
         if not isinstance(value, bool | np.bool_):
@@ -223,6 +264,11 @@ class Smooth:
 
     def __str__(self) -> str:
         return "a number in [0, 1e30], or a pair (numerator, denominator) of such with numerator <= denominator"
+
+    @property
+    def text(self) -> str:
+        """See `Domain`."""
+        return "float or pair (numerator, denominator)"
 
     def normal(self, owner: str, name: str, value: object) -> float | tuple[float, float]:
         """See `Domain`."""
@@ -251,6 +297,12 @@ class LabelWeights:
     def __str__(self) -> str:
         return f"None, or one number in [0, 1e30] a {self.each}"
 
+    @property
+    def text(self) -> str:
+        """See `Domain`."""
+        first = "(background, foreground), or one number a class, or None"
+        return first if self.each == "label" else f"one number a {self.each}, or None"
+
     def normal(self, owner: str, name: str, value: object) -> tuple[float, ...] | None:
         """See `Domain`; how many numbers there must be is known where the classes are."""
         if value is None:
@@ -268,6 +320,11 @@ class Spacing:
     """None, or the distance between neighbours along each spatial axis, in [1e-60, 1e60]; one number stands for all axes."""
 
     def __str__(self) -> str:
+        return "None, or one number in [1e-60, 1e60] a spatial axis"
+
+    @property
+    def text(self) -> str:
+        """See `Domain`."""
         return "None, or one number in [1e-60, 1e60] a spatial axis"
 
     def normal(self, owner: str, name: str, value: object) -> float | tuple[float, ...] | None:
@@ -291,6 +348,11 @@ class Radii:
     def __str__(self) -> str:
         return f"one or more numbers in (0, {_shown(self.high)}]"
 
+    @property
+    def text(self) -> str:
+        """See `Domain`."""
+        return f"one or more numbers in (0, {_shown(self.high)}]"
+
     def normal(self, owner: str, name: str, value: object) -> tuple[float, ...]:
         """See `Domain`."""
         numbers = _numbers(value)
@@ -302,11 +364,16 @@ class Radii:
 
 
 @dataclass(frozen=True)
-class Field:
+class PixelMap:
     """None, or an array of pred's library with a finite number for every element of `pred`, to whose shape it broadcasts."""
 
     def __str__(self) -> str:
         return "None, or an array of real numbers that broadcasts to pred"
+
+    @property
+    def text(self) -> str:
+        """See `Domain`."""
+        return "array or None"
 
     def normal(self, owner: str, name: str, value: object) -> Any:
         """See `Domain`; shape, dtype and device are checked where `pred` is."""

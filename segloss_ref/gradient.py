@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from . import _arguments, registry
-from .engine.loss import evaluate_gradient, kernel_of, split_keywords
+from .engine.loss import evaluate_gradient, loss_of
 
 __all__ = ["grad", "validate", "value_and_grad"]
 
@@ -39,12 +39,12 @@ def value_and_grad(loss: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
     >>> float(value_and_grad(binary_cross_entropy)(z, z, from_logits=True, cotangent=2**16)[1][0])
     0.03125
     """
-    kernel = kernel_of(loss)
+    of = loss_of(loss)
 
     def both(pred: Any, target: Any, *, cotangent: Any = None, **keywords: Any) -> tuple[Any, Any]:
-        return evaluate_gradient(kernel, pred, target, keywords, cotangent)
+        return evaluate_gradient(of, pred, target, keywords, cotangent)
 
-    both.__name__ = both.__qualname__ = f"value_and_grad({kernel.name})"
+    both.__name__ = both.__qualname__ = f"value_and_grad({of.name})"
     return both
 
 
@@ -58,13 +58,13 @@ def grad(loss: Callable[..., Any]) -> Callable[..., Any]:
     >>> grad(dice_loss)(np.array([0.5, 0.5]), np.array([1.0, 0.0]), smooth=0).tolist()
     [-0.75, 0.25]
     """
-    kernel = kernel_of(loss, "grad: loss must be one of segloss_ref's losses")
+    of = loss_of(loss, "grad: loss must be one of segloss_ref's losses")
     both = value_and_grad(loss)
 
     def gradient(pred: Any, target: Any, **keywords: Any) -> Any:
         return both(pred, target, **keywords)[1]
 
-    gradient.__name__ = gradient.__qualname__ = f"grad({kernel.name})"
+    gradient.__name__ = gradient.__qualname__ = f"grad({of.name})"
     return gradient
 
 
@@ -100,11 +100,10 @@ def validate(function: Callable[..., Any], pred: Any, target: Any, **keywords: A
     if metric is not None and metric.function is function:
         metric.check(pred, target, keywords)
         return
-    kernel = kernel_of(function, "validate: function must be one of segloss_ref's losses and metrics")
-    common, own = split_keywords(kernel, keywords)
-    call = replace(kernel.bind(common, own), check_values=True)
-    backend = _arguments.library_of(kernel.name, pred)
-    _arguments.check_values_at_hand(kernel.name, backend, pred=pred)
-    arrays = kernel.arrays_beside(backend, pred, target, common, own)
-    with backend.guard():
-        call(backend.detach(pred), *arrays, gradient=False)
+    loss = loss_of(function, "validate: function must be one of segloss_ref's losses and metrics")
+    common, own = loss.split(keywords)
+    loss.checked(common, own)
+    _arguments.check_values_at_hand(loss.name, _arguments.library_of(loss.name, pred), pred=pred)
+    bound, constants = loss.bind(pred, target, common, own)
+    with bound.backend.guard():
+        replace(bound, check_values=True)(bound.backend.detach(pred), constants, gradient=False)

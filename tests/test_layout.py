@@ -18,7 +18,7 @@ _spec.loader.exec_module(house)
 # From the ground up. Rooms of one floor do not import each other.
 FLOORS = {
     "segloss_ref": [
-        "_describe _distance _probe", "domains _backend", "registry _values _arguments", "engine metrics",
+        "_describe _distance _probe _references", "domains _backend", "registry _values _arguments", "engine metrics",
         "losses presets", "gradient", "segloss_ref",
     ],
     "segloss_backends": ["_host", "numpy strict torch cupy jax", "segloss_backends"],

@@ -15,24 +15,24 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from segloss_ref._backend import Array, Backend, Pull
+from segloss_ref._backend import Array, Backend, Constants, Differentiable, Pull
 
 __all__ = ["backend"]
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _closed_form(run: Any, pred: Array, target: Array, weight: Array, class_weight: Array, field: Array) -> Array:
-    return run(pred, target, weight, class_weight, field, gradient=False)[0]
+def _closed_form(run: Differentiable, pred: Array, constants: Constants) -> Array:
+    return run(pred, constants, gradient=False)[0]
 
 
-def _forward(run: Any, pred: Array, *constants: Array) -> tuple[Array, Any]:
-    return run(pred, *constants, gradient=False)[0], (pred, constants)
+def _forward(run: Differentiable, pred: Array, constants: Constants) -> tuple[Array, Any]:
+    return run(pred, constants, gradient=False)[0], (pred, constants)
 
 
-def _backward(run: Any, saved: Any, cotangent: Array) -> tuple[Array, None, None, None, None]:
+def _backward(run: Differentiable, saved: Any, cotangent: Array) -> tuple[Array, None]:
     pred, constants = saved
-    by_pred = run(pred, *constants, gradient=True, cotangent=cotangent)[1]
-    return by_pred.astype(pred.dtype), None, None, None, None
+    by_pred: Array = run(pred, constants, gradient=True, cotangent=cotangent)[1]
+    return by_pred.astype(pred.dtype), None
 
 
 _closed_form.defvjp(_forward, _backward)
@@ -78,8 +78,9 @@ class _Jax(Backend):
         counted = nothing.at[jnp.arange(rows)[:, None], place].add(1 if weight is None else weight)
         return counted[:, :size]
 
-    def apply(self, run: Any, pred: Array, *constants: Array) -> Array:
-        return _closed_form(run, pred, *constants)
+    def apply(self, run: Differentiable, pred: Array, constants: Constants) -> Array:
+        value: Array = _closed_form(run, pred, constants)
+        return value
 
     def detach(self, array: Array) -> Array:
         return jax.lax.stop_gradient(array)

@@ -16,7 +16,18 @@ from typing import Any, Self
 from .._arguments import without_weight
 from .._backend import Array, Backend
 
-__all__ = ["Given", "Place", "Probability", "Sigmoid", "Slope", "Softmax", "blocks", "cut", "places_of", "times"]
+__all__ = [
+    "Place",
+    "Probabilities",
+    "Probability",
+    "Sigmoid",
+    "Slope",
+    "Softmax",
+    "blocks",
+    "cut",
+    "places_of",
+    "times",
+]
 
 
 Place = tuple[slice, ...]
@@ -198,7 +209,7 @@ class Probability:
         """The derivative by `pred`."""
         raise NotImplementedError
 
-    def steep_in_log_p(self, a: Array) -> Slope:
+    def slope_near_certainty(self, a: Array) -> Slope:
         """The slope of a value that has the derivative `a` by log p, which may be without bound where p nears 1."""
         return Slope(log_p=a)
 
@@ -208,7 +219,7 @@ class Probability:
         return loss, lambda: Slope(log_p=-y, log_q=y - 1)
 
 
-class Given(Probability):
+class Probabilities(Probability):
     """`pred` holds the probabilities; each of them is a variable of its own."""
 
     finite_logs = False
@@ -354,7 +365,7 @@ class Softmax(Probability):
         return factor * self.xp.where(factor == 0, 0.0, log)
 
     @property
-    def rough_log_p(self) -> Array:
+    def uncorrected_log_p(self) -> Array:
         """log p with an absolute error of a rounding: near p = 1, where log p is small, most of its digits are lost."""
         if self._rough is None:
             rough = self.backend.log_softmax(self.pred, self.axis)
@@ -379,7 +390,7 @@ class Softmax(Probability):
     def _rest(self) -> tuple[Array, Array]:
         """(log p of every class but the top one, their log-sum-exp): both -inf where there is no other class."""
         xp = self.xp
-        others = xp.where(self.top, -xp.inf, self.rough_log_p)
+        others = xp.where(self.top, -xp.inf, self.uncorrected_log_p)
         largest = xp.max(others, axis=self.axis, keepdims=True)
         shift = xp.where(largest == -xp.inf, 0.0, largest)
         return others, shift + xp.log(self._sum(xp.exp(others - shift)))
@@ -387,10 +398,10 @@ class Softmax(Probability):
     def _make_p(self) -> Array:
         places = places_of(self.given, self.backend, self.axis) if self._rough is None else []
         if not places:
-            return self.xp.exp(self.rough_log_p)
+            return self.xp.exp(self.uncorrected_log_p)
         p = self.xp.empty_like(self.given)  # its logarithm is not kept
         for place in places:
-            self.backend.store(p, place, self.xp.exp(self.cut(place).rough_log_p), 1)
+            self.backend.store(p, place, self.xp.exp(self.cut(place).uncorrected_log_p), 1)
         return p
 
     def _make_q(self) -> Array:
@@ -398,14 +409,14 @@ class Softmax(Probability):
 
     def _make_log_p(self) -> Array:
         xp = self.xp
-        return xp.where(self.top, xp.log1p(-xp.where(self.lost < 0.5, self.lost, 0.0)), self.rough_log_p)
+        return xp.where(self.top, xp.log1p(-xp.where(self.lost < 0.5, self.lost, 0.0)), self.uncorrected_log_p)
 
     def _make_log_q(self) -> Array:
         xp = self.xp
         return xp.where(self.top, self._rest()[1], xp.log1p(-xp.where(self.top, 0.0, self.p)))
 
-    def steep_in_log_p(self, a: Array) -> Slope:
-        """See `Probability.steep_in_log_p`: the other classes are summed without the top one, which would swallow them."""
+    def slope_near_certainty(self, a: Array) -> Slope:
+        """See `Probability`: the other classes are summed without the top one, which would swallow them."""
         xp, top = self.xp, self.top
         others = xp.where(top, self._sum(xp.where(top, 0.0, a)), self._sum(a) - a)
         return Slope(pred=self.q * a - self.p * others)

@@ -15,7 +15,7 @@ from .._backend import Array
 from ..domains import smooth_pair
 from .probability import Place, Probability, Slope, cut, places_of, times
 
-__all__ = ["Image", "PixelLoss", "Region", "Term"]
+__all__ = ["PixelLoss", "Regions", "Term", "WholeImages"]
 
 PixelLoss = tuple[Array, Callable[[], Slope]]
 """The loss of each pixel, and its slope on demand."""
@@ -25,7 +25,7 @@ PixelLoss = tuple[Array, Callable[[], Slope]]
 class Term:
     """A value for every region, with the derivative of each region's value by its pixels.
 
-    `slope(factor)` gives that derivative times `factor`, which is a number or one number a region. `Region.term` makes one
+    `slope(factor)` gives that derivative times `factor`, which is a number or one number a region. `Regions.term` makes one
     of a weighted sum. `present` marks the regions over which the mean runs, all of them when None; such a term stands by
     itself.
     """
@@ -45,7 +45,7 @@ class Term:
 
 
 @dataclass(frozen=True)
-class Image:
+class WholeImages:
     """What contours, distances and neighbourhoods are taken of: prediction and target whatever the weights are.
 
     Ignored pixels are background in the target, and so is nan wherever it may stand.
@@ -56,7 +56,7 @@ class Image:
 
 
 @dataclass(frozen=True)
-class Region:
+class Regions:
     """Prediction, target and weights of every region. Arrays have `pred`'s number of dimensions throughout."""
 
     xp: Any
@@ -70,7 +70,7 @@ class Region:
     class_axis: int | None
     pixels: int
     """The number of pixels of a region."""
-    image: Image
+    images: WholeImages
     """Prediction and target of the whole image, the pixels of weight 0 among them."""
     weight_exponent: Array = None
     """The power of 2 by which the pixel weights of each region were multiplied, which `smoothing` makes good; None: 0."""
@@ -107,7 +107,7 @@ class Region:
             x = self.prob.times_log(self.weight, x)
         return self.prob.backend.sum(x, self.axes)
 
-    def sums(self, formula: Callable[[Region], tuple[Array, ...]]) -> tuple[Array, ...]:
+    def sums(self, formula: Callable[[Regions], tuple[Array, ...]]) -> tuple[Array, ...]:
         """The weighted sums over each region, for every class, of the arrays that `formula` gives, formed block by block."""
         places = self._places_of_classes()
         if not places:
@@ -222,7 +222,7 @@ class Region:
         """The same where classes make many and large temporary arrays, else none."""
         return [] if self.class_axis is None else self._places()
 
-    def at(self, place: Place) -> Region:
+    def at(self, place: Place) -> Regions:
         """The part of it that lies at `place`."""
         prob, y = self.prob.cut(place), self.y[place]
         weight, class_weight = cut(self.weight, place), cut(self.class_weight, place)

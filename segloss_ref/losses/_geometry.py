@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..engine.regions import Region
+from ..engine.regions import Regions
 from ._filters import cross_mean
 
 __all__ = [
@@ -34,7 +34,7 @@ def unit_of(spacing: Sequence[float]) -> float:
     return 1.0 if 2.0**-8 <= largest <= 2.0**8 else 2.0 ** math.floor(math.log2(largest))
 
 
-def check_power(owner: str, name: str, r: Region, base: float, exponent: float) -> None:
+def check_power(owner: str, name: str, r: Regions, base: float, exponent: float) -> None:
     """base^exponent, which `name` sets, must lie well within the dtype of the computation, so that sums of it do too."""
     limits = r.xp.finfo(r.y.dtype)
     eps = float(limits.eps)
@@ -46,22 +46,22 @@ def check_power(owner: str, name: str, r: Region, base: float, exponent: float) 
         )
 
 
-def diagonal(r: Region, spacing: Sequence[float]) -> float:
+def diagonal(r: Regions, spacing: Sequence[float]) -> float:
     """The largest distance between two pixels of a region."""
     return math.hypot(*((r.y.shape[axis] - 1) * step for axis, step in zip(r.axes, spacing, strict=True)))
 
 
-def predicted_mask(r: Region) -> Array:
+def predicted_mask(r: Regions) -> Array:
     """Where the prediction is foreground: p > 0.5, of each class where classes compete."""
-    return r.image.prob.foreground
+    return r.images.prob.foreground
 
 
-def target_mask(r: Region) -> Array:
+def target_mask(r: Regions) -> Array:
     """Where the target is foreground: y > 0.5."""
-    return r.image.y > 0.5
+    return r.images.y > 0.5
 
 
-def contour(r: Region, mask: Array) -> Array:
+def contour(r: Regions, mask: Array) -> Array:
     """The pixels of a mask that have a face neighbour outside it; beyond the image's edge all is outside."""
     inner = cross_mean(r.prob.backend, r.xp.astype(mask, r.y.dtype), r.axes) == 1
     return mask & ~inner
@@ -71,22 +71,22 @@ def _measured_in(unit: float, spacing: Sequence[float]) -> tuple[float, ...]:
     return tuple(step / unit for step in spacing)
 
 
-def squared_boundary_distance(r: Region, mask: Array, spacing: Sequence[float], unit: float = 1.0) -> Array:
+def squared_boundary_distance(r: Regions, mask: Array, spacing: Sequence[float], unit: float = 1.0) -> Array:
     """The squared distance of every pixel to the nearest pixel of the other class, in `unit`; 0 for an empty or a full mask.
 
     In the widest dtype, which holds squares of distances that the dtype of the computation does not.
     """
-    d2 = r.image.prob.backend.squared_boundary_distance(mask, r.axes, _measured_in(unit, spacing))
+    d2 = r.images.prob.backend.squared_boundary_distance(mask, r.axes, _measured_in(unit, spacing))
     return r.xp.where(d2 == r.xp.inf, 0.0, d2)
 
 
-def boundary_distance(r: Region, mask: Array, spacing: Sequence[float], unit: float = 1.0) -> Array:
+def boundary_distance(r: Regions, mask: Array, spacing: Sequence[float], unit: float = 1.0) -> Array:
     """The distance of every pixel to the nearest pixel of the other class, in `unit`; 0 for an empty or a full mask."""
     d2 = squared_boundary_distance(r, mask, spacing, unit)
     return r.xp.astype(r.xp.sqrt(d2), r.y.dtype, copy=False)
 
 
-def contour_distance(r: Region, mask: Array, spacing: Sequence[float], unit: float = 1.0) -> Array:
+def contour_distance(r: Regions, mask: Array, spacing: Sequence[float], unit: float = 1.0) -> Array:
     """The distance of every pixel to the nearest pixel of the mask's contour, in `unit`; 0 where the mask is empty."""
-    d2 = r.image.prob.backend.squared_distance(contour(r, mask), r.axes, _measured_in(unit, spacing))
+    d2 = r.images.prob.backend.squared_distance(contour(r, mask), r.axes, _measured_in(unit, spacing))
     return r.xp.astype(r.xp.sqrt(r.xp.where(d2 == r.xp.inf, 0.0, d2)), r.y.dtype, copy=False)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ..domains import smooth_pair
 from ..engine.probability import Slope, times
-from ..engine.regions import Region, Term
+from ..engine.regions import Regions, Term
 
 __all__ = ["Overlap", "affine", "overlap", "raised", "squared_overlap"]
 
@@ -28,7 +28,7 @@ class Overlap(NamedTuple):
 
 
 def overlap(
-    r: Region,
+    r: Regions,
     hits: Any,
     fp_weight: Any,
     fn_weight: Any,
@@ -46,7 +46,7 @@ def overlap(
     above, below, unit = r.smoothing(smooth)
     _ = r.prob.p  # kept for the slope, and found there by every block
 
-    def overlaps(part: Region) -> tuple[Any, Any, Any]:
+    def overlaps(part: Regions) -> tuple[Any, Any, Any]:
         p, y = part.prob.p, part.y
         return (p * y, p * (1 - y), part.prob.times_q(y)) if relative else (p * y, p, y)
 
@@ -72,7 +72,7 @@ def overlap(
 
 
 def _quotient(
-    r: Region, agreement: Any, disagreement: Any, smooth: float | tuple[float, float], costly: bool
+    r: Regions, agreement: Any, disagreement: Any, smooth: float | tuple[float, float], costly: bool
 ) -> tuple[Any, Any, Any]:
     """(d/(a + d), a + d with 1 in place of 0, where 0/0 is a perfect match).
 
@@ -91,12 +91,12 @@ def _quotient(
     return value, divisor, empty
 
 
-def squared_overlap(r: Region, hits: float, smooth: float | tuple[float, float]) -> Term:
+def squared_overlap(r: Regions, hits: float, smooth: float | tuple[float, float]) -> Term:
     """a = hits TP + s_n, d = sum (p-y)^2 + s_d - s_n: what squares in the denominator of Dice and Jaccard come to."""
     above, below, unit = r.smoothing(smooth)
     _ = r.prob.p  # kept for the slope, and found there by every block
 
-    def squares(part: Region) -> tuple[Any, Any]:
+    def squares(part: Regions) -> tuple[Any, Any]:
         error = _error(part)
         return part.prob.p * part.y, error * error
 
@@ -112,21 +112,21 @@ def squared_overlap(r: Region, hits: float, smooth: float | tuple[float, float])
     return r.term(value, slope)
 
 
-def _error(r: Region) -> Any:
+def _error(r: Regions) -> Any:
     """p - y."""
     return r.prob.backend.blend(r.prob.p, -r.prob.q, r.y)
 
 
-def _squared(r: Region, by_error: Any, by_hit: Any) -> Any:
+def _squared(r: Regions, by_error: Any, by_hit: Any) -> Any:
     return r.prob.pull(Slope(p=by_error * _error(r) - by_hit * r.y))
 
 
-def affine(r: Region, outside: Any, inside: Any) -> Slope:
+def affine(r: Regions, outside: Any, inside: Any) -> Slope:
     """The slope by p that is `outside` where y is 0, `inside` where it is 1, and straight between."""
     return Slope(pred=r.formed(_affine, outside, inside))
 
 
-def _affine(r: Region, outside: Any, inside: Any) -> Any:
+def _affine(r: Regions, outside: Any, inside: Any) -> Any:
     return r.prob.pull(Slope(p=r.prob.backend.blend(outside, inside, r.y)))
 
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, TypeVar, Unpack
 
 from ..domains import Choice, Integer, Interval, OnlyWith, Radii, Spacing, SpacingValue, steps
-from ..engine.loss import Common, Kernel
+from ..engine.loss import Common, loss
 from ..engine.probability import Slope, times
-from ..engine.regions import Region, Term
+from ..engine.regions import Regions, Term
 from ._filters import cross_mean, disc_mean, disc_mean_transposed
 from ._geometry import (
     boundary_distance,
@@ -32,7 +32,19 @@ __all__ = ["boundary_loss", "hausdorff_loss", "shape_aware_loss"]
 A = TypeVar("A")
 
 
-def _shape_aware_loss(r: Region, *, scope: Literal["region", "pixel"], spacing: SpacingValue) -> Term:
+@loss(
+    "boundary",
+    "@hayder2016shape, as the survey takes it up",
+    per_class=True,
+    spatial=True,
+    latex=r"\frac{1}{N} \sum_i (1 + E_i) CE_i",
+    derivative=r"\frac{1 + E_i}{N} \frac{p_i - y_i}{p_i q_i}",
+    symbols={
+        "E_i": "how far the predicted contour strays from the target's, see scope",
+        "CE_i": "the binary cross-entropy of a pixel",
+    },
+)
+def _shape_aware(r: Regions, *, scope: Literal["region", "pixel"], spacing: SpacingValue) -> Term:
     p, y = predicted_mask(r), target_mask(r)
     step = steps("shape_aware_loss", spacing, r.axes)
     unit = unit_of(step)
@@ -46,163 +58,6 @@ def _shape_aware_loss(r: Region, *, scope: Literal["region", "pixel"], spacing: 
         e = r.xp.where(p != y, apart, 0.0)
     cross, slope = r.prob.binary_cross_entropy(r.y)
     return r.class_wise_mean((1 + e) * cross, lambda: slope().scaled(1 + e))
-
-
-def _hausdorff_loss(r: Region, *, method: str, **own: Any) -> Term:
-    return _HAUSDORFF[method](r, **{name: own[name] for name in _HAUSDORFF_PARAMETERS[method]})
-
-
-def _by_distance(r: Region, *, alpha: float, spacing: SpacingValue) -> Term:
-    step = steps("hausdorff_loss", spacing, r.axes)
-    unit = unit_of(step)
-    check_power("hausdorff_loss", "spacing", r, diagonal(r, step), alpha)
-
-    def powered(mask: Any) -> Any:
-        d2 = squared_boundary_distance(r, mask, step, unit)
-        if alpha == 2:
-            return times(unit * unit, d2)
-        return d2 ** (alpha / 2) if unit == 1 else (unit * r.xp.sqrt(d2)) ** alpha
-
-    far = r.xp.astype(powered(predicted_mask(r)) + powered(target_mask(r)), r.y.dtype, copy=False)
-    error = r.prob.backend.blend(r.prob.p, -r.prob.q, r.y)
-    return r.class_wise_mean(error * error * far, lambda: Slope(p=2 * error * far))
-
-
-def _by_erosion(r: Region, *, alpha: float, erosions: int, rescale: Literal["unit", "none", "minmax"]) -> Term:
-    """Forward: e_k = f(B * e_(k-1)), f one of the three rescalings. Backward: the same steps transposed, in reverse."""
-    xp = r.xp
-    check_power("hausdorff_loss", "alpha", r, erosions, alpha)
-    error = r.prob.backend.blend(r.image.prob.p, -r.image.prob.q, r.image.y)
-    e, total, pullbacks = error * error, xp.zeros_like(error), []
-    for k in range(1, erosions + 1):
-        e, pullback = _eroded(r, e, rescale)
-        pullbacks.append(pullback)
-        total = total + k**alpha * e
-
-    def slope(factor: Any) -> Slope:
-        share = r.per_pixel(factor) * (xp.ones_like(error) if r.weight is None else r.weight)
-        back = xp.zeros_like(error)
-        for k in range(erosions, 0, -1):
-            back = pullbacks[k - 1](back + k**alpha * share)
-        return Slope(pred=r.image.prob.pull(Slope(p=2 * error * back)))
-
-    return Term(r.per_pixel(r.sum(total)), slope)
-
-
-def _eroded(r: Region, e: Any, rescale: str) -> tuple[Any, Any]:
-    """One soft erosion and its transpose; at a kink the slope is 0, and tied extremes share it."""
-    xp, axes = r.xp, r.axes
-    mean = cross_mean(r.prob.backend, e, axes)
-    alive = r.present(mean - 0.5)
-    soft = alive * (mean - 0.5)
-    if rescale != "minmax":
-        scale = 2.0 if rescale == "unit" else 1.0
-        return scale * soft, lambda back: cross_mean(r.prob.backend, scale * alive * back, axes)
-
-    counted = soft if r.weight is None else xp.where(r.weight == 0, xp.inf, soft)
-    low = xp.min(counted, axis=axes, keepdims=True)
-    high = r.largest(soft)
-    flat = ~(high > low)
-    low, span = xp.where(flat, 0.0, low), xp.where(flat, 1.0, high - low)
-    unit = (soft - low) / span
-
-    def extremes(where: Any) -> Any:
-        chosen = xp.astype(where if r.weight is None else where & (r.weight > 0), soft.dtype)
-        return r.ratio(chosen, r.prob.backend.sum(chosen, axes))
-
-    def pullback(back: Any) -> Any:
-        by_high = xp.where(flat, 0.0, -r.prob.backend.sum(back * unit, axes) / span)
-        by_low = xp.where(flat, 0.0, r.prob.backend.sum(back * (unit - 1), axes) / span)
-        by_soft = back / span + by_high * extremes(soft == high) + by_low * extremes(soft == low)
-        return cross_mean(r.prob.backend, alive * by_soft, axes)
-
-    return unit, pullback
-
-
-_MOST_ROWS = 2**17
-"""Of the ball of a convolution, each of which is added by itself: radius 128 in three dimensions has half as many."""
-
-
-def _by_convolution(r: Region, *, alpha: float, radii: Sequence[float]) -> Term:
-    """Each radius r adds r^alpha [a (f(1 - Y) + f(P)) + b (f(Y) + f(1 - P))], Y = B_r * y, P = B_r * p."""
-    xp, p, y = r.xp, r.image.prob.p, r.image.y
-    rows = (2 * math.floor(max(radii)) + 1) ** (len(r.axes) - 1)
-    if rows > _MOST_ROWS:
-        raise ValueError(
-            f"hausdorff_loss: radii must make balls of at most {_MOST_ROWS} rows of pixels, got one of up to {rows} rows "
-            f"with radius {max(radii):g} along {len(r.axes)} spatial axes; axis names the spatial ones"
-        )
-    check_power("hausdorff_loss", "alpha", r, max(1.0, *radii), alpha)
-    error = r.prob.backend.blend(p, -r.image.prob.q, y)
-    a, b = error * error * p, error * error * y
-    by_a, by_b, reached = xp.zeros_like(p), xp.zeros_like(p), []
-    for radius in radii:
-        in_y, in_p = (disc_mean(r.prob.backend, x, r.axes, radius) - 0.5 for x in (y, p))
-        more, less = r.present(in_p), r.present(-in_p)
-        by_a = by_a + radius**alpha * (r.present(-in_y) * -in_y + more * in_p)
-        by_b = by_b + radius**alpha * (r.present(in_y) * in_y - less * in_p)
-        reached.append((radius, more, less))
-
-    def slope(factor: Any) -> Slope:
-        share = r.per_pixel(factor) * (xp.ones_like(error) if r.weight is None else r.weight)
-        by_p = share * (2 * error * (p * by_a + y * by_b) + error * error * by_a)
-        for radius, more, less in reached:
-            by_p = by_p + disc_mean_transposed(
-                r.prob.backend, radius**alpha * share * (a * more - b * less), r.axes, radius
-            )
-        return Slope(pred=r.image.prob.pull(Slope(p=by_p)))
-
-    return Term(r.per_pixel(r.sum(a * by_a + b * by_b)), slope)
-
-
-_HAUSDORFF: dict[str, Callable[..., Term]] = {
-    "distance": _by_distance,
-    "erosion": _by_erosion,
-    "convolution": _by_convolution,
-}
-_HAUSDORFF_PARAMETERS = {
-    "distance": ("alpha", "spacing"),
-    "erosion": ("alpha", "erosions", "rescale"),
-    "convolution": ("alpha", "radii"),
-}
-
-
-def _boundary_loss(r: Region, *, spacing: SpacingValue) -> Term:
-    y = target_mask(r)
-    step = steps("boundary_loss", spacing, r.axes)
-    unit = unit_of(step)
-    check_power("boundary_loss", "spacing", r, diagonal(r, step), 1.0)
-    d = times(unit, boundary_distance(r, y, step, unit))
-    signed = r.xp.where(y, -d, d)
-    return r.class_wise_mean(r.prob.p * signed, lambda: Slope(p=signed))
-
-
-_shape_aware = Kernel(
-    "shape_aware_loss",
-    "boundary",
-    "Hayder, He, Salzmann: Shape-aware instance segmentation, 2016, as the survey takes it up (original not read)",
-    _shape_aware_loss,
-    per_class=True,
-    spatial=True,
-)
-_hausdorff = Kernel(
-    "hausdorff_loss",
-    "boundary",
-    "Karimi, Salcudean: Reducing the Hausdorff distance in medical image segmentation with convolutional neural networks, "
-    "IEEE TMI 2020 (original not read)",
-    _hausdorff_loss,
-    per_class=True,
-    spatial=True,
-    smooth=False,
-)
-_boundary = Kernel(
-    "boundary_loss",
-    "boundary",
-    "Kervadec et al.: Boundary loss for highly unbalanced segmentation, MIDL 2019 (original not read)",
-    _boundary_loss,
-    per_class=True,
-    spatial=True,
-)
 
 
 @_shape_aware.public
@@ -221,16 +76,16 @@ def shape_aware_loss(
     loss, and the survey leaves E open: it prints minus signs before positive terms and a "distance between curves". Fixed
     here: E is measured from the predicted contour to the target's, point by point, in physical units.
 
-    Source: Hayder, He, Salzmann 2016, as the survey takes it up (original not read); see ``docs/errata.md``.
+    Source: {source}; see ``docs/errata.md``.
 
     Parameters
     ----------
-    scope : "region" or "pixel", default "region"
+    scope : {scope}
         "region": one E for all pixels, the mean over the points of the predicted contour of the distance to the nearest point
         of the target's contour (the directed average surface distance, not weighted); 0 when either contour is empty.
         "pixel": where the two masks differ, E is that pixel's distance to the nearest point of the target's contour; elsewhere,
         and without a contour, 0.
-    spacing : None, or one number in [1e-60, 1e60] a spatial axis, default 1
+    spacing : {spacing}
         Distance between neighbours, in the order of `axis`.
 
     Examples
@@ -242,6 +97,23 @@ def shape_aware_loss(
     1.12467
     """
     return _shape_aware(pred, target, common, scope=scope, spacing=spacing)
+
+
+@loss(
+    "boundary",
+    "@karimi2020reducing",
+    per_class=True,
+    spatial=True,
+    smooth=False,
+    latex=r"\frac{1}{N} \sum_i (p_i - y_i)^2 (d_{p,i}^\alpha + d_{y,i}^\alpha)",
+    derivative=r"\frac{2}{N} (p_i - y_i) (d_{p,i}^\alpha + d_{y,i}^\alpha)",
+    symbols={
+        r"\alpha": "alpha",
+        "d_{p,i}, d_{y,i}": "the distance to the nearest pixel of the other class in the predicted and in the true mask",
+    },
+)
+def _hausdorff(r: Regions, *, method: str, **own: Any) -> Term:
+    return _HAUSDORFF[method](r, **{name: own[name] for name in _HAUSDORFF_PARAMETERS[method]})
 
 
 @_hausdorff.public
@@ -278,22 +150,22 @@ def hausdorff_loss(
     "distance" takes the distances for constants, the other two are differentiated throughout, with slope 0 at the kink
     of max(0, x). Under "erosion" and "convolution" pixels of weight 0 are still neighbours of others.
 
-    Source: Karimi, Salcudean 2020 (original not read).
+    Source: {source}.
 
     Parameters
     ----------
-    method : "distance", "erosion" or "convolution", default "distance"
+    method : {method}
         The estimate; a parameter that belongs to another one must stay at its default.
-    alpha : float > 0, default 2
+    alpha : {alpha}
         How fast the weight grows with distance. The largest distance to this power must lie within the dtype.
-    spacing : None, or one number in [1e-60, 1e60] a spatial axis, default 1
+    spacing : {spacing}
         Distance between neighbours, in the order of `axis` ("distance").
-    erosions : int from 1 to 1000, default 10
+    erosions : {erosions}
         K ("erosion").
-    rescale : "unit", "none" or "minmax", default "unit"
+    rescale : {rescale}
         "unit" has the factor 2, which restores the range [0, 1]; "none" is the paper's formula; "minmax" stretches each e_k
         of a region to [0, 1] in place of the 2, as public codes do, and leaves a constant one as it is ("erosion").
-    radii : one or more numbers in (0, 128], default (3, 6, 9, 12, 15, 18)
+    radii : {radii}
         In pixels ("convolution").
 
     Examples
@@ -319,6 +191,140 @@ def hausdorff_loss(
     )
 
 
+def _by_distance(r: Regions, *, alpha: float, spacing: SpacingValue) -> Term:
+    step = steps("hausdorff_loss", spacing, r.axes)
+    unit = unit_of(step)
+    check_power("hausdorff_loss", "spacing", r, diagonal(r, step), alpha)
+
+    def powered(mask: Any) -> Any:
+        d2 = squared_boundary_distance(r, mask, step, unit)
+        if alpha == 2:
+            return times(unit * unit, d2)
+        return d2 ** (alpha / 2) if unit == 1 else (unit * r.xp.sqrt(d2)) ** alpha
+
+    far = r.xp.astype(powered(predicted_mask(r)) + powered(target_mask(r)), r.y.dtype, copy=False)
+    error = r.prob.backend.blend(r.prob.p, -r.prob.q, r.y)
+    return r.class_wise_mean(error * error * far, lambda: Slope(p=2 * error * far))
+
+
+def _by_erosion(r: Regions, *, alpha: float, erosions: int, rescale: Literal["unit", "none", "minmax"]) -> Term:
+    """Forward: e_k = f(B * e_(k-1)), f one of the three rescalings. Backward: the same steps transposed, in reverse."""
+    xp = r.xp
+    check_power("hausdorff_loss", "alpha", r, erosions, alpha)
+    error = r.prob.backend.blend(r.images.prob.p, -r.images.prob.q, r.images.y)
+    e, total, pullbacks = error * error, xp.zeros_like(error), []
+    for k in range(1, erosions + 1):
+        e, pullback = _eroded(r, e, rescale)
+        pullbacks.append(pullback)
+        total = total + k**alpha * e
+
+    def slope(factor: Any) -> Slope:
+        share = r.per_pixel(factor) * (xp.ones_like(error) if r.weight is None else r.weight)
+        back = xp.zeros_like(error)
+        for k in range(erosions, 0, -1):
+            back = pullbacks[k - 1](back + k**alpha * share)
+        return Slope(pred=r.images.prob.pull(Slope(p=2 * error * back)))
+
+    return Term(r.per_pixel(r.sum(total)), slope)
+
+
+def _eroded(r: Regions, e: Any, rescale: str) -> tuple[Any, Any]:
+    """One soft erosion and its transpose; at a kink the slope is 0, and tied extremes share it."""
+    xp, axes = r.xp, r.axes
+    mean = cross_mean(r.prob.backend, e, axes)
+    alive = r.present(mean - 0.5)
+    soft = alive * (mean - 0.5)
+    if rescale != "minmax":
+        scale = 2.0 if rescale == "unit" else 1.0
+        return scale * soft, lambda back: cross_mean(r.prob.backend, scale * alive * back, axes)
+
+    counted = soft if r.weight is None else xp.where(r.weight == 0, xp.inf, soft)
+    low = xp.min(counted, axis=axes, keepdims=True)
+    high = r.largest(soft)
+    flat = ~(high > low)
+    low, span = xp.where(flat, 0.0, low), xp.where(flat, 1.0, high - low)
+    unit = (soft - low) / span
+
+    def extremes(where: Any) -> Any:
+        chosen = xp.astype(where if r.weight is None else where & (r.weight > 0), soft.dtype)
+        return r.ratio(chosen, r.prob.backend.sum(chosen, axes))
+
+    def pullback(back: Any) -> Any:
+        by_high = xp.where(flat, 0.0, -r.prob.backend.sum(back * unit, axes) / span)
+        by_low = xp.where(flat, 0.0, r.prob.backend.sum(back * (unit - 1), axes) / span)
+        by_soft = back / span + by_high * extremes(soft == high) + by_low * extremes(soft == low)
+        return cross_mean(r.prob.backend, alive * by_soft, axes)
+
+    return unit, pullback
+
+
+_MOST_ROWS = 2**17
+"""Of the ball of a convolution, each of which is added by itself: radius 128 in three dimensions has half as many."""
+
+
+def _by_convolution(r: Regions, *, alpha: float, radii: Sequence[float]) -> Term:
+    """Each radius r adds r^alpha [a (f(1 - Y) + f(P)) + b (f(Y) + f(1 - P))], Y = B_r * y, P = B_r * p."""
+    xp, p, y = r.xp, r.images.prob.p, r.images.y
+    rows = (2 * math.floor(max(radii)) + 1) ** (len(r.axes) - 1)
+    if rows > _MOST_ROWS:
+        raise ValueError(
+            f"hausdorff_loss: radii must make balls of at most {_MOST_ROWS} rows of pixels, got one of up to {rows} rows "
+            f"with radius {max(radii):g} along {len(r.axes)} spatial axes; axis names the spatial ones"
+        )
+    check_power("hausdorff_loss", "alpha", r, max(1.0, *radii), alpha)
+    error = r.prob.backend.blend(p, -r.images.prob.q, y)
+    a, b = error * error * p, error * error * y
+    by_a, by_b, reached = xp.zeros_like(p), xp.zeros_like(p), []
+    for radius in radii:
+        in_y, in_p = (disc_mean(r.prob.backend, x, r.axes, radius) - 0.5 for x in (y, p))
+        more, less = r.present(in_p), r.present(-in_p)
+        by_a = by_a + radius**alpha * (r.present(-in_y) * -in_y + more * in_p)
+        by_b = by_b + radius**alpha * (r.present(in_y) * in_y - less * in_p)
+        reached.append((radius, more, less))
+
+    def slope(factor: Any) -> Slope:
+        share = r.per_pixel(factor) * (xp.ones_like(error) if r.weight is None else r.weight)
+        by_p = share * (2 * error * (p * by_a + y * by_b) + error * error * by_a)
+        for radius, more, less in reached:
+            by_p = by_p + disc_mean_transposed(
+                r.prob.backend, radius**alpha * share * (a * more - b * less), r.axes, radius
+            )
+        return Slope(pred=r.images.prob.pull(Slope(p=by_p)))
+
+    return Term(r.per_pixel(r.sum(a * by_a + b * by_b)), slope)
+
+
+_HAUSDORFF: dict[str, Callable[..., Term]] = {
+    "distance": _by_distance,
+    "erosion": _by_erosion,
+    "convolution": _by_convolution,
+}
+_HAUSDORFF_PARAMETERS = {
+    "distance": ("alpha", "spacing"),
+    "erosion": ("alpha", "erosions", "rescale"),
+    "convolution": ("alpha", "radii"),
+}
+
+
+@loss(
+    "boundary",
+    "@kervadec2019boundary",
+    per_class=True,
+    spatial=True,
+    latex=r"\frac{1}{N} \sum_i p_i D_i",
+    derivative=r"\frac{D_i}{N}",
+    symbols={"D_i": "the signed distance to the target's boundary, negative inside"},
+)
+def _boundary(r: Regions, *, spacing: SpacingValue) -> Term:
+    y = target_mask(r)
+    step = steps("boundary_loss", spacing, r.axes)
+    unit = unit_of(step)
+    check_power("boundary_loss", "spacing", r, diagonal(r, step), 1.0)
+    d = times(unit, boundary_distance(r, y, step, unit))
+    signed = r.xp.where(y, -d, d)
+    return r.class_wise_mean(r.prob.p * signed, lambda: Slope(p=signed))
+
+
 @_boundary.public
 def boundary_loss(
     pred: A, target: Any, *, spacing: Annotated[SpacingValue, Spacing()] = None, **common: Unpack[Common]
@@ -329,11 +335,11 @@ def boundary_loss(
     background pixel inside; 0 for an empty or full target. It is linear in p, and negative where the prediction is good.
     Kept in floating point and symmetric: public codes add 1 inside, in pixels whatever the spacing, or truncate D to integers.
 
-    Source: Kervadec et al. 2019 (original not read).
+    Source: {source}.
 
     Parameters
     ----------
-    spacing : None, or one number in [1e-60, 1e60] a spatial axis, default 1
+    spacing : {spacing}
         Distance between neighbours, in the order of `axis`.
 
     Examples

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar, Unpack
 
 from ..domains import Interval, LabelWeights, OddInteger, Smooth, smooth_pair
-from ..engine.loss import Common, Kernel
+from ..engine.loss import Common, loss
 from ..engine.probability import Slope, times
-from ..engine.regions import PixelLoss, Region, Term
+from ..engine.regions import PixelLoss, Regions, Term
 from ._filters import gaussian_statistics
 from ._overlap import affine, overlap, raised
 from .distribution import categorical_cross_entropy, two_sided_cross_entropy
@@ -19,7 +19,28 @@ A = TypeVar("A")
 SmoothValue = float | tuple[float, float]
 
 
-def _combo_loss(r: Region, *, alpha: float, beta: float | None, smooth: SmoothValue) -> Term:
+@loss(
+    "compound",
+    "@taghanaki2019combo, eq. 3",
+    class_axis_refuses=frozenset({"beta"}),
+    latex=(
+        r"-\frac{\alpha}{N} \sum_i \left[ \beta y_i \log p_i + (1 - \beta) (1 - y_i) \log q_i \right] - (1 - "
+        r"\alpha) \frac{2 I + s_n}{P + Y + s_d}"
+    ),
+    derivative=(
+        r"\frac{\alpha}{N} \left( (1 - \beta) \frac{1 - y_i}{q_i} - \beta \frac{y_i}{p_i} \right) - (1 - "
+        r"\alpha) \left( \frac{2 y_i}{P + Y + s_d} - \frac{2 I + s_n}{(P + Y + s_d)^2} \right)"
+    ),
+    symbols={
+        r"\alpha": "alpha",
+        r"\beta": "beta",
+        "I": "the sum of p_i y_i",
+        "P": "the sum of p_i",
+        "Y": "the sum of y_i",
+        "s_n, s_d": "smooth",
+    },
+)
+def _combo(r: Regions, *, alpha: float, beta: float | None, smooth: SmoothValue) -> Term:
     dice = overlap(r, 2, 1, 1, smooth)
     # Not 1 less the loss, which near 1 has none of the digits of a tiny coefficient.
     value = r.xp.where(dice.empty, 1.0, dice.agreement / r.divisor(dice.agreement + dice.disagreement))
@@ -32,7 +53,45 @@ def _combo_loss(r: Region, *, alpha: float, beta: float | None, smooth: SmoothVa
     return r.part(alpha, cross) + r.part(alpha - 1, coefficient)
 
 
-def _log_dice(r: Region, smooth: SmoothValue) -> Term:
+@_combo.public
+def combo_loss(
+    pred: A,
+    target: Any,
+    *,
+    alpha: Annotated[float, Interval(0, 1)] = 0.5,
+    beta: Annotated[float | None, Interval(0, 1, optional=True)] = None,
+    smooth: Annotated[float | tuple[float, float], Smooth()] = 1.0,
+    **common: Unpack[Common],
+) -> A:
+    """A weighted cross-entropy less the Dice coefficient.
+
+    alpha (1/N) sum of -[beta y log p + (1-beta)(1-y) log q] - (1-alpha) DC, DC = (2 sum py + s)/(sum p + sum y + s). Its
+    lowest value is -(1-alpha). With `class_axis`: categorical cross-entropy without beta, and the mean of the classes'
+    DC; `class_weight` weighs the cross-entropy alone.
+
+    Source: {source}. The survey subtracts the Dice loss, whose optimum is the worst
+    mask; see ``docs/errata.md``.
+
+    Parameters
+    ----------
+    alpha : {alpha}
+        The cross-entropy's share.
+    beta : {beta}
+        The foreground's weight in it; None: 0.5. Refused with `class_axis`.
+    smooth : {smooth}
+        Added above and below, numerator <= denominator. With 0, 0/0 is a perfect match: DC 1, gradient 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segloss_ref import combo_loss
+    >>> float(combo_loss(np.array([1.0, 0.0]), np.array([1, 0])))
+    -0.5
+    """
+    return _combo(pred, target, common, alpha=alpha, beta=beta, smooth=smooth)
+
+
+def _log_dice(r: Regions, smooth: SmoothValue) -> Term:
     """-ln DC = ln(sum p + sum y + s_d) - ln(2 sum py + s_n), and 0 where both sums are 0.
 
     Near 1 the logarithm is taken of the loss. Without smoothing the second sum may underflow for finite logits, so there
@@ -67,7 +126,7 @@ def _log_dice(r: Region, smooth: SmoothValue) -> Term:
     return r.term(value, slope)
 
 
-def _label_weight(r: Region, weights: Sequence[float], label: int) -> Any:
+def _label_weight(r: Regions, weights: Sequence[float], label: int) -> Any:
     """The given weight of the background (0) or foreground (1), or the weights of all classes along `class_axis`."""
     labels = 2 if r.class_axis is None else r.y.shape[r.class_axis]
     if len(weights) != labels:
@@ -78,8 +137,32 @@ def _label_weight(r: Region, weights: Sequence[float], label: int) -> Any:
     return r.xp.reshape(row, tuple(-1 if axis == r.class_axis else 1 for axis in range(r.y.ndim)))
 
 
-def _exponential_logarithmic_loss(
-    r: Region,
+@loss(
+    "compound",
+    "@wong2018segmentation",
+    latex=(
+        r"w_D (-\log DC)^{\gamma_D} + \frac{w_C}{N} \sum_i \left[ w_1 y_i (-\log p_i)^{\gamma_C} + w_0 (1 - "
+        r"y_i) (-\log q_i)^{\gamma_C} \right], \quad DC = \frac{2 I + s_n}{P + Y + s_d}"
+    ),
+    derivative=(
+        r"w_D \gamma_D (-\log DC)^{\gamma_D - 1} \left( \frac{1}{P + Y + s_d} - \frac{2 y_i}{2 I + s_n} "
+        r"\right) + \frac{w_C \gamma_C}{N} \left[ w_0 (1 - y_i) \frac{(-\log q_i)^{\gamma_C - 1}}{q_i} - w_1 "
+        r"y_i \frac{(-\log p_i)^{\gamma_C - 1}}{p_i} \right]"
+    ),
+    symbols={
+        "w_D": "dice_weight",
+        "w_C": "cross_weight",
+        r"\gamma_D": "dice_gamma",
+        r"\gamma_C": "cross_gamma",
+        "w_0, w_1": "label_weights",
+        "I": "the sum of p_i y_i",
+        "P": "the sum of p_i",
+        "Y": "the sum of y_i",
+        "s_n, s_d": "smooth",
+    },
+)
+def _exponential_logarithmic(
+    r: Regions,
     *,
     dice_weight: float,
     cross_weight: float,
@@ -103,105 +186,6 @@ def _exponential_logarithmic_loss(
     return r.part(dice_weight, dice) + r.part(cross_weight, cross)
 
 
-def _powered_cross_entropy(r: Region, gamma: float, foreground: Any, background: Any) -> PixelLoss:
-    """foreground y (-ln p)^gamma + background (1-y) (-ln q)^gamma of each pixel; without a background, the first term."""
-    m = r.prob
-
-    def weighed(weight: Any, power: Any) -> Any:
-        """weight * power, 0 where the weight is; a power above 1 of a finite logarithm may be infinite."""
-        return m.times_log(weight, power) if gamma <= 1 else weight * r.xp.where(weight == 0, 0.0, power)
-
-    w1 = times(r.class_weight, foreground * r.y)
-    hit, hit_slope = raised(r.xp, -m.log_p, gamma)
-    if background is None:
-        return weighed(w1, hit), lambda: m.steep_in_log_p(-weighed(w1, hit_slope))
-    w0 = background * (1 - r.y)
-    miss, miss_slope = raised(r.xp, -m.log_q, gamma)
-    return weighed(w1, hit) + weighed(w0, miss), lambda: Slope(
-        log_p=-weighed(w1, hit_slope), log_q=-weighed(w0, miss_slope)
-    )
-
-
-def _structural_similarity_loss(r: Region, *, window: int, sigma: float, c4: float, beta: float) -> Term:
-    def structure(x: Any) -> Any:
-        mean, deviation = gaussian_statistics(r.prob.backend, x, r.axes, window, sigma)
-        return (x - mean + c4) / (deviation + c4)
-
-    e = r.xp.abs(structure(r.image.y) - structure(r.prob.backend.detach(r.image.prob.p)))
-    f = r.present(e - beta * r.largest(e))
-    m = r.sum(f)
-    cross, slope = r.prob.binary_cross_entropy(r.y)
-    total = r.sum(r.prob.times_log(e * f, cross))
-    return r.term(r.ratio(total, m), lambda factor: slope().scaled(e * f * r.ratio(factor * r.present(m), m)))
-
-
-_combo = Kernel(
-    "combo_loss",
-    "compound",
-    "Taghanaki et al.: Combo loss: handling input and output imbalance in multi-organ segmentation, 2019, eq. 3 "
-    "(original not read)",
-    _combo_loss,
-    class_axis_refuses=frozenset({"beta"}),
-)
-_exponential_logarithmic = Kernel(
-    "exponential_logarithmic_loss",
-    "compound",
-    "Wong, Moradi, Tang, Syeda-Mahmood: 3D segmentation with exponential logarithmic loss for highly unbalanced object "
-    "sizes, MICCAI 2018 (original not read)",
-    _exponential_logarithmic_loss,
-)
-
-
-_structural_similarity = Kernel(
-    "structural_similarity_loss",
-    "compound",
-    "Zhao, Wu, Chu, Hu, Cai: Correlation maximized structural similarity loss for semantic segmentation, 2019 "
-    "(original not read)",
-    _structural_similarity_loss,
-    per_class=True,
-    spatial=True,
-    partial=True,
-)
-
-
-@_combo.public
-def combo_loss(
-    pred: A,
-    target: Any,
-    *,
-    alpha: Annotated[float, Interval(0, 1)] = 0.5,
-    beta: Annotated[float | None, Interval(0, 1, optional=True)] = None,
-    smooth: Annotated[float | tuple[float, float], Smooth()] = 1.0,
-    **common: Unpack[Common],
-) -> A:
-    """A weighted cross-entropy less the Dice coefficient.
-
-    alpha (1/N) sum of -[beta y log p + (1-beta)(1-y) log q] - (1-alpha) DC, DC = (2 sum py + s)/(sum p + sum y + s). Its
-    lowest value is -(1-alpha). With `class_axis`: categorical cross-entropy without beta, and the mean of the classes'
-    DC; `class_weight` weighs the cross-entropy alone.
-
-    Source: Taghanaki et al. 2019 (original not read). The survey subtracts the Dice loss, whose optimum is the worst
-    mask; see ``docs/errata.md``.
-
-    Parameters
-    ----------
-    alpha : float in [0, 1], default 0.5
-        The cross-entropy's share.
-    beta : float in [0, 1] or None, default None
-        The foreground's weight in it; None: 0.5. Refused with `class_axis`.
-    smooth : float or pair (numerator, denominator), default 1
-        Added above and below, numerator <= denominator. With 0, 0/0 is a perfect match: DC 1, gradient 0.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from segloss_ref import combo_loss
-    >>> float(combo_loss(np.array([1.0, 0.0]), np.array([1, 0])))
-    -0.5
-    """
-    return _combo(pred, target, common, alpha=alpha, beta=beta, smooth=smooth)
-
-
 @_exponential_logarithmic.public
 def exponential_logarithmic_loss(
     pred: A,
@@ -223,18 +207,22 @@ def exponential_logarithmic_loss(
     DC = 1 or p = y, the slope is taken as 0; and where DC is 0 (an empty target without smoothing) the value is infinite
     and the Dice part's gradient is taken as 0.
 
-    Source: Wong, Moradi, Tang, Syeda-Mahmood 2018 (original not read). The survey prints -ln(DC)^gamma for
+    Source: {source}. The survey prints -ln(DC)^gamma for
     (-ln DC)^gamma; see ``docs/errata.md``.
 
     Parameters
     ----------
-    dice_weight, cross_weight : float >= 0, default 0.8 and 0.2
-        The shares of the two parts.
-    dice_gamma, cross_gamma : float > 0, default 0.3 each
-        Their exponents.
-    label_weights : (background, foreground), or one number a class, or None, default None
+    dice_weight : {dice_weight}
+        The share of the Dice part.
+    cross_weight : {cross_weight}
+        The share of the cross part.
+    dice_gamma : {dice_gamma}
+        The exponent of the Dice part.
+    cross_gamma : {cross_gamma}
+        The exponent of the cross part.
+    label_weights : {label_weights}
         w_l >= 0; None: from the counts.
-    smooth : float or pair (numerator, denominator), default 1
+    smooth : {smooth}
         Added above and below, numerator <= denominator. With 0, 0/0 is a perfect match: DC 1, gradient 0.
 
     Examples
@@ -255,6 +243,56 @@ def exponential_logarithmic_loss(
         label_weights=label_weights,
         smooth=smooth,
     )
+
+
+def _powered_cross_entropy(r: Regions, gamma: float, foreground: Any, background: Any) -> PixelLoss:
+    """foreground y (-ln p)^gamma + background (1-y) (-ln q)^gamma of each pixel; without a background, the first term."""
+    m = r.prob
+
+    def weighed(weight: Any, power: Any) -> Any:
+        """weight * power, 0 where the weight is; a power above 1 of a finite logarithm may be infinite."""
+        return m.times_log(weight, power) if gamma <= 1 else weight * r.xp.where(weight == 0, 0.0, power)
+
+    w1 = times(r.class_weight, foreground * r.y)
+    hit, hit_slope = raised(r.xp, -m.log_p, gamma)
+    if background is None:
+        return weighed(w1, hit), lambda: m.slope_near_certainty(-weighed(w1, hit_slope))
+    w0 = background * (1 - r.y)
+    miss, miss_slope = raised(r.xp, -m.log_q, gamma)
+    return weighed(w1, hit) + weighed(w0, miss), lambda: Slope(
+        log_p=-weighed(w1, hit_slope), log_q=-weighed(w0, miss_slope)
+    )
+
+
+@loss(
+    "compound",
+    "@zhao2019correlation",
+    per_class=True,
+    spatial=True,
+    partial=True,
+    latex=(
+        r"\frac{1}{M} \sum_i e_i f_i CE_i, \quad e_i = \left| \frac{y_i - \mu_y + C}{\sigma_y + C} - "
+        r"\frac{p_i - \mu_p + C}{\sigma_p + C} \right|"
+    ),
+    derivative=r"\frac{e_i f_i}{M} \frac{p_i - y_i}{p_i q_i}",
+    symbols={
+        "f_i": "1 where e_i is above the share beta of its maximum, else 0; M is their sum",
+        "C": "c4",
+        r"\mu_y, \sigma_y": "mean and standard deviation of y in the pixel's window; of p likewise",
+        "CE_i": "the binary cross-entropy of a pixel",
+    },
+)
+def _structural_similarity(r: Regions, *, window: int, sigma: float, c4: float, beta: float) -> Term:
+    def structure(x: Any) -> Any:
+        mean, deviation = gaussian_statistics(r.prob.backend, x, r.axes, window, sigma)
+        return (x - mean + c4) / (deviation + c4)
+
+    e = r.xp.abs(structure(r.images.y) - structure(r.prob.backend.detach(r.images.prob.p)))
+    f = r.present(e - beta * r.largest(e))
+    m = r.sum(f)
+    cross, slope = r.prob.binary_cross_entropy(r.y)
+    total = r.sum(r.prob.times_log(e * f, cross))
+    return r.term(r.ratio(total, m), lambda factor: slope().scaled(e * f * r.ratio(factor * r.present(m), m)))
 
 
 @_structural_similarity.public
@@ -279,17 +317,17 @@ def structural_similarity_loss(
     No public library has this loss, and codes found differ: here the window is 3 pixels wide, both denominators hold a
     standard deviation (the survey prints a mean in the second), and f's threshold is a share of e_max.
 
-    Source: Zhao, Wu, Chu, Hu, Cai 2019 (original not read); see ``docs/errata.md``.
+    Source: {source}; see ``docs/errata.md``.
 
     Parameters
     ----------
-    window : odd int from 1 to 1001, default 3
+    window : {window}
         Width of the window in pixels, along every spatial axis.
-    sigma : float > 0, default 1.5
+    sigma : {sigma}
         Standard deviation of the Gaussian weights, in pixels.
-    c4 : float >= 1e-30, default 0.01
+    c4 : {c4}
         C, which keeps flat surroundings from dividing by 0.
-    beta : float in [0, 1], default 0.1
+    beta : {beta}
         The share of e_max that counts as unlike.
 
     Examples

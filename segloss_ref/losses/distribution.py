@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar, Unpack
 
-from ..domains import Field, Interval, Spacing, SpacingValue, steps
-from ..engine.loss import Common, Kernel
+from ..domains import Interval, PixelMap, Spacing, SpacingValue, steps
+from ..engine.loss import Common, loss
 from ..engine.probability import Slope, times
-from ..engine.regions import PixelLoss, Region, Term
+from ..engine.regions import PixelLoss, Regions, Term
 from ._geometry import boundary_distance, target_mask, unit_of
 
 __all__ = [
@@ -25,31 +25,106 @@ __all__ = [
 A = TypeVar("A")
 
 
-def categorical_cross_entropy(r: Region, factor: Any = 1.0) -> PixelLoss:
+def categorical_cross_entropy(r: Regions, factor: Any = 1.0) -> PixelLoss:
     """-(sum over c) factor_c y_c log p_c of each pixel."""
     y = -times(factor, times(r.class_weight, r.y))
     return r.prob.times_log(y, r.prob.log_p), lambda: Slope(log_p=y)
 
 
-def two_sided_cross_entropy(r: Region, positive: Any, negative: Any) -> PixelLoss:
+def two_sided_cross_entropy(r: Regions, positive: Any, negative: Any) -> PixelLoss:
     """-[positive y log p + negative (1-y) log q] of each pixel."""
     m, y1, y0 = r.prob, -positive * r.y, negative * (r.y - 1)
     return m.times_log(y1, m.log_p) + m.times_log(y0, m.log_q), lambda: Slope(log_p=y1, log_q=y0)
 
 
-def _cross_entropy(r: Region) -> PixelLoss:
+def _cross_entropy(r: Regions) -> PixelLoss:
     return r.prob.binary_cross_entropy(r.y) if r.class_axis is None else categorical_cross_entropy(r)
 
 
-def _binary_cross_entropy(r: Region) -> Term:
+@loss(
+    "distribution",
+    "@ma2004automated, as cited by the survey",
+    latex=r"-\frac{1}{N} \sum_i \left[ y_i \log p_i + (1 - y_i) \log q_i \right]",
+    derivative=r"\frac{1}{N} \frac{p_i - y_i}{p_i q_i}",
+)
+def _binary_cross_entropy(r: Regions) -> Term:
     return r.mean_of(_cross_entropy)
 
 
-def _weighted_cross_entropy(r: Region, *, beta: float) -> Term:
+@_binary_cross_entropy.public
+def binary_cross_entropy(pred: A, target: Any, **common: Unpack[Common]) -> A:
+    """Cross-entropy of yes/no questions or, with `class_axis`, of classes.
+
+    (1/N) sum of -[y log p + (1-y) log q]; with `class_axis` (1/N) sum of -(sum over c) y_c log p_c.
+
+    Source: {source}.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segloss_ref import binary_cross_entropy
+    >>> round(float(binary_cross_entropy(np.array([0.9, 0.2]), np.array([1, 0]))), 6)
+    0.164252
+    >>> float(binary_cross_entropy(np.array([1e4]), np.array([0]), from_logits=True))
+    10000.0
+    """
+    return _binary_cross_entropy(pred, target, common)
+
+
+@loss(
+    "distribution",
+    "@pihur2007weighted, as cited by the survey",
+    categorical=False,
+    latex=r"-\frac{1}{N} \sum_i \left[ \beta y_i \log p_i + (1 - y_i) \log q_i \right]",
+    derivative=r"\frac{1}{N} \left( \frac{1 - y_i}{q_i} - \beta \frac{y_i}{p_i} \right)",
+    symbols={r"\beta": "beta"},
+)
+def _weighted_cross_entropy(r: Regions, *, beta: float) -> Term:
     return r.mean_of(two_sided_cross_entropy, beta, 1.0)
 
 
-def _balanced_cross_entropy(r: Region, *, beta: float | None) -> Term:
+@_weighted_cross_entropy.public
+def weighted_cross_entropy(
+    pred: A,
+    target: Any,
+    *,
+    beta: Annotated[float, Interval(0, low_open=True)] = 1.0,
+    **common: Unpack[Common],
+) -> A:
+    """Binary cross-entropy with the foreground's term weighted.
+
+    (1/N) sum of -[beta y log p + (1-y) log q]. `class_axis` is refused: classes are weighed by `binary_cross_entropy`
+    with `class_weight`.
+
+    Source: {source}.
+
+    Parameters
+    ----------
+    beta : {beta}
+        Above 1 it punishes misses, below 1 false alarms.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segloss_ref import weighted_cross_entropy
+    >>> round(float(weighted_cross_entropy(np.array([0.5, 0.5]), np.array([1, 0]), beta=3)), 6)
+    1.386294
+    """
+    return _weighted_cross_entropy(pred, target, common, beta=beta)
+
+
+@loss(
+    "distribution",
+    "@xie2015holistically, eq. 2",
+    class_axis_refuses=frozenset({"beta"}),
+    latex=(
+        r"-\frac{1}{N} \sum_i \left[ \beta y_i \log p_i + (1 - \beta) (1 - y_i) \log q_i \right], \quad \beta "
+        r"= 1 - \frac{1}{N} \sum_i y_i"
+    ),
+    derivative=r"\frac{1}{N} \left( (1 - \beta) \frac{1 - y_i}{q_i} - \beta \frac{y_i}{p_i} \right)",
+    symbols={r"\beta": "beta"},
+)
+def _balanced_cross_entropy(r: Regions, *, beta: float | None) -> Term:
     share = r.per_pixel(r.sum(r.y)) if beta is None else 1 - beta
     rest = r.per_pixel(r.sum(1 - r.y)) if beta is None else beta
     if r.class_axis is not None:
@@ -57,7 +132,37 @@ def _balanced_cross_entropy(r: Region, *, beta: float | None) -> Term:
     return r.mean_of(two_sided_cross_entropy, rest, share)
 
 
-def _focal_pixels(r: Region, alpha: float | None, gamma: float) -> PixelLoss:
+@_balanced_cross_entropy.public
+def balanced_cross_entropy(
+    pred: A,
+    target: Any,
+    *,
+    beta: Annotated[float | None, Interval(0, 1, optional=True)] = None,
+    **common: Unpack[Common],
+) -> A:
+    """Cross-entropy whose sides are weighted by each other's frequency.
+
+    (1/N) sum of -[beta y log p + (1-beta)(1-y) log q], beta = 1 - (sum y)/N of the region unless given. With
+    `class_axis` (1/N) sum of -(sum over c) beta_c y_c log p_c, beta_c = 1 - n_c/N, and a given beta is refused.
+
+    Source: {source}.
+
+    Parameters
+    ----------
+    beta : {beta}
+        The foreground's weight; None: the background's share of the region.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segloss_ref import balanced_cross_entropy
+    >>> round(float(balanced_cross_entropy(np.full(4, 0.5), np.array([1, 0, 0, 0]))), 6)
+    0.25993
+    """
+    return _balanced_cross_entropy(pred, target, common, beta=beta)
+
+
+def _focal_pixels(r: Regions, alpha: float | None, gamma: float) -> PixelLoss:
     xp, m = r.xp, r.prob
 
     def fading(log: Any) -> Any:
@@ -79,148 +184,23 @@ def _focal_pixels(r: Region, alpha: float | None, gamma: float) -> PixelLoss:
     return -(hit_log + miss_log), lambda: Slope(log_p=fading(miss_log) - hit, log_q=fading(hit_log) - miss)
 
 
-def _focal_loss(r: Region, *, alpha: float | None, gamma: float) -> Term:
-    return r.mean_of(_focal_pixels, alpha, gamma)
-
-
-def _distance_map_loss(r: Region, *, phi: Any, spacing: SpacingValue) -> Term:
-    factor = 1 + (_closeness(r, spacing) if phi is None else phi)
-    return r.mean_of(_mapped_cross_entropy, factor)
-
-
-def _mapped_cross_entropy(r: Region, factor: Any) -> PixelLoss:
-    if r.class_axis is not None:
-        return categorical_cross_entropy(r, factor)
-    cross, slope = r.prob.binary_cross_entropy(r.y)
-    return r.prob.times_log(factor, cross), lambda: slope().scaled(factor)
-
-
-def _closeness(r: Region, spacing: SpacingValue) -> Any:
-    """1 - d/d_max: near 1 at the target's boundary, 0 farthest from it and where there is none."""
-    step = steps("distance_map_loss", spacing, r.axes)
-    d = boundary_distance(r, target_mask(r), step, unit_of(step))  # the unit drops out of the quotient
-    largest = r.largest(d)
-    return r.xp.where(largest == 0, 0.0, 1 - r.ratio(d, largest))
-
-
-_bce = Kernel(
-    "binary_cross_entropy",
+@loss(
     "distribution",
-    "Ma, Liu, Qian: Automated image segmentation using improved PCNN model based on cross-entropy, 2004 "
-    "(as cited by the survey; original not read)",
-    _binary_cross_entropy,
-)
-_wce = Kernel(
-    "weighted_cross_entropy",
-    "distribution",
-    "Pihur, Datta, Datta: Weighted rank aggregation of cluster validation measures, 2007 "
-    "(as cited by the survey; original not read)",
-    _weighted_cross_entropy,
-    categorical=False,
-)
-_balanced = Kernel(
-    "balanced_cross_entropy",
-    "distribution",
-    "Xie, Tu: Holistically-nested edge detection, ICCV 2015, eq. 2",
-    _balanced_cross_entropy,
-    class_axis_refuses=frozenset({"beta"}),
-)
-_focal = Kernel(
-    "focal_loss",
-    "distribution",
-    "Lin, Goyal, Girshick, He, Dollar: Focal loss for dense object detection, ICCV 2017, eq. 4 and 5",
-    _focal_loss,
+    "@lin2017focal, eq. 4 and 5",
     class_axis_refuses=frozenset({"alpha"}),
+    latex=(
+        r"-\frac{1}{N} \sum_i \left[ \alpha y_i q_i^\gamma \log p_i + (1 - \alpha) (1 - y_i) p_i^\gamma \log "
+        r"q_i \right]"
+    ),
+    derivative=(
+        r"\frac{1}{N} \left[ \alpha y_i \left( \gamma q_i^{\gamma - 1} \log p_i - \frac{q_i^\gamma}{p_i} "
+        r"\right) - (1 - \alpha) (1 - y_i) \left( \gamma p_i^{\gamma - 1} \log q_i - \frac{p_i^\gamma}{q_i} "
+        r"\right) \right]"
+    ),
+    symbols={r"\alpha": "alpha", r"\gamma": "gamma"},
 )
-
-
-_distance_map = Kernel(
-    "distance_map_loss",
-    "distribution",
-    "Caliva et al.: Distance map loss penalty term for semantic segmentation, MIDL 2019 (original not read)",
-    _distance_map_loss,
-    spatial=True,
-)
-
-
-@_bce.public
-def binary_cross_entropy(pred: A, target: Any, **common: Unpack[Common]) -> A:
-    """Cross-entropy of yes/no questions or, with `class_axis`, of classes.
-
-    (1/N) sum of -[y log p + (1-y) log q]; with `class_axis` (1/N) sum of -(sum over c) y_c log p_c.
-
-    Source: Ma, Liu, Qian 2004, as cited by the survey (original not read).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from segloss_ref import binary_cross_entropy
-    >>> round(float(binary_cross_entropy(np.array([0.9, 0.2]), np.array([1, 0]))), 6)
-    0.164252
-    >>> float(binary_cross_entropy(np.array([1e4]), np.array([0]), from_logits=True))
-    10000.0
-    """
-    return _bce(pred, target, common)
-
-
-@_wce.public
-def weighted_cross_entropy(
-    pred: A,
-    target: Any,
-    *,
-    beta: Annotated[float, Interval(0, low_open=True)] = 1.0,
-    **common: Unpack[Common],
-) -> A:
-    """Binary cross-entropy with the foreground's term weighted.
-
-    (1/N) sum of -[beta y log p + (1-y) log q]. `class_axis` is refused: classes are weighed by `binary_cross_entropy`
-    with `class_weight`.
-
-    Source: Pihur, Datta, Datta 2007, as cited by the survey (original not read).
-
-    Parameters
-    ----------
-    beta : float > 0, default 1
-        Above 1 it punishes misses, below 1 false alarms.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from segloss_ref import weighted_cross_entropy
-    >>> round(float(weighted_cross_entropy(np.array([0.5, 0.5]), np.array([1, 0]), beta=3)), 6)
-    1.386294
-    """
-    return _wce(pred, target, common, beta=beta)
-
-
-@_balanced.public
-def balanced_cross_entropy(
-    pred: A,
-    target: Any,
-    *,
-    beta: Annotated[float | None, Interval(0, 1, optional=True)] = None,
-    **common: Unpack[Common],
-) -> A:
-    """Cross-entropy whose sides are weighted by each other's frequency.
-
-    (1/N) sum of -[beta y log p + (1-beta)(1-y) log q], beta = 1 - (sum y)/N of the region unless given. With
-    `class_axis` (1/N) sum of -(sum over c) beta_c y_c log p_c, beta_c = 1 - n_c/N, and a given beta is refused.
-
-    Source: Xie, Tu 2015, eq. 2.
-
-    Parameters
-    ----------
-    beta : float in [0, 1] or None, default None
-        The foreground's weight; None: the background's share of the region.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from segloss_ref import balanced_cross_entropy
-    >>> round(float(balanced_cross_entropy(np.full(4, 0.5), np.array([1, 0, 0, 0]))), 6)
-    0.25993
-    """
-    return _balanced(pred, target, common, beta=beta)
+def _focal(r: Regions, *, alpha: float | None, gamma: float) -> Term:
+    return r.mean_of(_focal_pixels, alpha, gamma)
 
 
 @_focal.public
@@ -237,13 +217,13 @@ def focal_loss(
     (1/N) sum of -[alpha y q^gamma log p + (1-alpha)(1-y) p^gamma log q]; with `alpha` None both factors are 1. With
     `class_axis` (1/N) sum of -(sum over c) y_c q_c^gamma log p_c, where `alpha` is refused in favour of `class_weight`.
 
-    Source: Lin, Goyal, Girshick, He, Dollar 2017, eq. 4 and 5.
+    Source: {source}.
 
     Parameters
     ----------
-    alpha : float in [0, 1] or None, default None
+    alpha : {alpha}
         The foreground's weight (RetinaNet's is 0.25); None: no weights.
-    gamma : float >= 0, default 2
+    gamma : {gamma}
         How fast easy pixels fade; 0 gives the cross-entropy.
 
     Examples
@@ -256,12 +236,29 @@ def focal_loss(
     return _focal(pred, target, common, alpha=alpha, gamma=gamma)
 
 
+@loss(
+    "distribution",
+    "@caliva2019distance",
+    spatial=True,
+    latex=r"\frac{1}{N} \sum_i (1 + \phi_i) CE_i, \quad \phi_i = 1 - \frac{d_i}{\max_j d_j}",
+    derivative=r"\frac{1 + \phi_i}{N} \frac{p_i - y_i}{p_i q_i}",
+    symbols={
+        r"\phi_i": "phi",
+        "d_i": "the distance to the nearest pixel of the other class of the target",
+        "CE_i": "the binary cross-entropy of a pixel",
+    },
+)
+def _distance_map(r: Regions, *, phi: Any, spacing: SpacingValue) -> Term:
+    factor = 1 + (_closeness(r, spacing) if phi is None else phi)
+    return r.mean_of(_mapped_cross_entropy, factor)
+
+
 @_distance_map.public
 def distance_map_loss(
     pred: A,
     target: Any,
     *,
-    phi: Annotated[Any, Field()] = None,
+    phi: Annotated[Any, PixelMap()] = None,
     spacing: Annotated[SpacingValue, Spacing()] = None,
     **common: Unpack[Common],
 ) -> A:
@@ -273,13 +270,13 @@ def distance_map_loss(
     -(sum over c) (1 + phi_c) y_c log p_c, phi_c that of class c against the rest. The target is taken for a mask, y > 1/2, in
     the distance, and as it is in the cross-entropy. The one public code forms a weight like this and never uses it.
 
-    Source: Caliva et al. 2019 (original not read).
+    Source: {source}.
 
     Parameters
     ----------
-    phi : array or None, default None
+    phi : {phi}
         A map of your own, finite, that broadcasts to `pred`; no distance is taken then.
-    spacing : None, or one number in [1e-60, 1e60] a spatial axis, default 1
+    spacing : {spacing}
         Distance between neighbours, in the order of `axis`, which names the spatial axes; None: all (save `class_axis`).
 
     Examples
@@ -290,3 +287,18 @@ def distance_map_loss(
     0.866434
     """
     return _distance_map(pred, target, common, phi=phi, spacing=spacing)
+
+
+def _mapped_cross_entropy(r: Regions, factor: Any) -> PixelLoss:
+    if r.class_axis is not None:
+        return categorical_cross_entropy(r, factor)
+    cross, slope = r.prob.binary_cross_entropy(r.y)
+    return r.prob.times_log(factor, cross), lambda: slope().scaled(factor)
+
+
+def _closeness(r: Regions, spacing: SpacingValue) -> Any:
+    """1 - d/d_max: near 1 at the target's boundary, 0 farthest from it and where there is none."""
+    step = steps("distance_map_loss", spacing, r.axes)
+    d = boundary_distance(r, target_mask(r), step, unit_of(step))  # the unit drops out of the quotient
+    largest = r.largest(d)
+    return r.xp.where(largest == 0, 0.0, 1 - r.ratio(d, largest))

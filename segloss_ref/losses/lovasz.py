@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, TypeVar, Unpack
 
 from ..domains import Choice
-from ..engine.loss import Common, Kernel, Pixels
+from ..engine.loss import Common, Pixels, loss
 from ..engine.probability import Slope
-from ..engine.regions import Region, Term
+from ..engine.regions import Regions, Term
 
 __all__ = ["lovasz_hinge_loss", "lovasz_softmax_loss"]
 
 A = TypeVar("A")
 
 
-def _extension(r: Region, errors: Any) -> tuple[Any, Any]:
+def _extension(r: Regions, errors: Any) -> tuple[Any, Any]:
     """(the Lovász extension of J(mistakes) = 1 - (G - fn)/(G + fp) at `errors`, its derivative by them if that is wanted).
 
     Going down the sorted errors, the weight of the i-th is J of the first i mistakes less J of the first i - 1 (Berman,
@@ -40,7 +40,7 @@ def _extension(r: Region, errors: Any) -> tuple[Any, Any]:
     return value, xp.permute_dims(derivative, tuple(order.index(axis) for axis in range(len(shape))))
 
 
-def _steps(r: Region, y: Any, weight: Any) -> Any:
+def _steps(r: Regions, y: Any, weight: Any) -> Any:
     """What each mistake of a row, foreground where `y` is true, adds to the J of those before it.
 
     That is w/(G + fp) for a missed pixel and w (G - fn)/((G + fp)(G + fp - w)) for a false alarm, which never cancels:
@@ -71,7 +71,7 @@ def _steps(r: Region, y: Any, weight: Any) -> Any:
     return xp.astype(steps / r.divisor(union), dtype, copy=False)
 
 
-def _class_by_class(r: Region, errors: Any) -> tuple[Any, Any]:
+def _class_by_class(r: Regions, errors: Any) -> tuple[Any, Any]:
     """`_extension` of every class. Where arrays can be written to, the ranking of one class at a time is held.
 
     The derivative takes the place of `errors` then.
@@ -88,15 +88,32 @@ def _class_by_class(r: Region, errors: Any) -> tuple[Any, Any]:
     return r.xp.concat(values, axis=r.class_axis), errors
 
 
-def _softmax_errors(r: Region) -> Any:
+def _softmax_errors(r: Regions) -> Any:
     return r.xp.where(r.y > 0, r.prob.q, r.prob.p)
 
 
-def _by_pred(r: Region, derivative: Any, factor: Any) -> Any:
+def _by_pred(r: Regions, derivative: Any, factor: Any) -> Any:
     return r.prob.pull(Slope(p=(1 - 2 * r.y) * derivative * factor))
 
 
-def _lovasz_softmax_loss(r: Region, *, classes: Literal["present", "all"]) -> Term:
+@loss(
+    "region",
+    "@berman2018lovasz, eq. 8 to 12",
+    per_class=True,
+    hard_target=True,
+    smooth=False,
+    latex=(
+        r"\sum_k m_{(k)} \left[ J(M_k) - J(M_{k - 1}) \right], \quad m_i = |y_i - p_i|, \quad J(M) = 1 - "
+        r"\frac{G - fn}{G + fp}"
+    ),
+    derivative=r"(1 - 2 y_i) \left[ J(M_k) - J(M_{k - 1}) \right]",
+    symbols={
+        "m_{(k)}": "the k-th largest error, that of pixel i in the derivative",
+        "M_k": "the pixels of the k largest errors, fn and fp of them missed and false",
+        "G": "the size of the target",
+    },
+)
+def _lovasz_softmax(r: Regions, *, classes: Literal["present", "all"]) -> Term:
     value, derivative = _class_by_class(r, r.formed(_softmax_errors))
     present = None
     if r.class_axis is not None and classes == "present":
@@ -109,40 +126,7 @@ def _lovasz_softmax_loss(r: Region, *, classes: Literal["present", "all"]) -> Te
     return Term(value, slope, present=present)
 
 
-def _lovasz_hinge_loss(r: Region) -> Term:
-    xp = r.xp
-    margin = xp.where(r.y > 0, 1 - r.prob.pred, 1 + r.prob.pred)
-    inside = margin > 0
-    value, derivative = _extension(r, xp.where(inside, margin, 0.0))
-
-    def slope(factor: Any) -> Slope:
-        return Slope(pred=xp.where(inside, (1 - 2 * r.y) * derivative, 0.0) * factor)
-
-    return Term(value, slope)
-
-
-_softmax = Kernel(
-    "lovasz_softmax_loss",
-    "region",
-    "Berman, Rannen Triki, Blaschko: The Lovász-softmax loss, CVPR 2018, eq. 8 to 12",
-    _lovasz_softmax_loss,
-    per_class=True,
-    hard_target=True,
-    smooth=False,
-)
-_hinge = Kernel(
-    "lovasz_hinge_loss",
-    "region",
-    "Yu, Blaschko: The Lovász hinge, ICML 2015; Berman, Rannen Triki, Blaschko 2018, eq. 7",
-    _lovasz_hinge_loss,
-    keywords=Pixels,
-    logits_only=True,
-    hard_target=True,
-    smooth=False,
-)
-
-
-@_softmax.public
+@_lovasz_softmax.public
 def lovasz_softmax_loss(
     pred: A,
     target: Any,
@@ -156,11 +140,11 @@ def lovasz_softmax_loss(
     (and class). Hard targets only. Pixel weights weigh the sets. Errors that tie keep their order in memory, which fixes
     the gradient there.
 
-    Source: Berman, Rannen Triki, Blaschko 2018, eq. 8 to 12.
+    Source: {source}.
 
     Parameters
     ----------
-    classes : "present" or "all", default "present"
+    classes : {classes}
         With `class_axis`: the mean runs over the pairs of region and class that occur in the target (none gives 0), or
         over all of them. A pair left out is 0 under "none".
 
@@ -171,10 +155,39 @@ def lovasz_softmax_loss(
     >>> round(float(lovasz_softmax_loss(np.array([0.75, 0.5, 0.25]), np.array([1, 0, 0]))), 6)
     0.375
     """
-    return _softmax(pred, target, common, classes=classes)
+    return _lovasz_softmax(pred, target, common, classes=classes)
 
 
-@_hinge.public
+@loss(
+    "region",
+    "@yu2015learning; @berman2018lovasz, eq. 7",
+    logits_only=True,
+    hard_target=True,
+    smooth=False,
+    latex=(
+        r"\sum_k m_{(k)} \left[ J(M_k) - J(M_{k - 1}) \right], \quad m_i = \max(0, 1 - (2 y_i - 1) z_i), "
+        r"\quad J(M) = 1 - \frac{G - fn}{G + fp}"
+    ),
+    derivative=r"(1 - 2 y_i) \left[ J(M_k) - J(M_{k - 1}) \right]",
+    symbols={
+        "m_{(k)}": "the k-th largest error, that of pixel i in the derivative, which is 0 where the error is",
+        "M_k": "the pixels of the k largest errors, fn and fp of them missed and false",
+        "G": "the size of the target",
+    },
+)
+def _lovasz_hinge(r: Regions) -> Term:
+    xp = r.xp
+    margin = xp.where(r.y > 0, 1 - r.prob.pred, 1 + r.prob.pred)
+    inside = margin > 0
+    value, derivative = _extension(r, xp.where(inside, margin, 0.0))
+
+    def slope(factor: Any) -> Slope:
+        return Slope(pred=xp.where(inside, (1 - 2 * r.y) * derivative, 0.0) * factor)
+
+    return Term(value, slope)
+
+
+@_lovasz_hinge.public
 def lovasz_hinge_loss(pred: A, target: Any, **common: Unpack[Pixels]) -> A:
     """Lovász extension of the Jaccard loss at the hinge errors.
 
@@ -182,7 +195,7 @@ def lovasz_hinge_loss(pred: A, target: Any, **common: Unpack[Pixels]) -> A:
     there are neither classes nor `from_logits`. Hard targets only. The slope at a hinge of exactly 0 is 0; errors that
     tie keep their order in memory.
 
-    Source: Yu, Blaschko 2015; Berman, Rannen Triki, Blaschko 2018, eq. 7.
+    Source: {source}.
 
     Examples
     --------
@@ -191,4 +204,4 @@ def lovasz_hinge_loss(pred: A, target: Any, **common: Unpack[Pixels]) -> A:
     >>> float(lovasz_hinge_loss(np.array([2.0, -0.5]), np.array([1, 0])))
     0.25
     """
-    return _hinge(pred, target, common)
+    return _lovasz_hinge(pred, target, common)

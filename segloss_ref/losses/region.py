@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, TypeVar, Unpack
 
 from ..domains import Choice, Flag, Interval, Smooth
-from ..engine.loss import Classes, Common, Kernel
+from ..engine.loss import Classes, Common, loss
 from ..engine.probability import Slope
-from ..engine.regions import Region, Term
+from ..engine.regions import Regions, Term
 from ._overlap import affine, overlap, raised, squared_overlap
 
 __all__ = [
@@ -24,109 +24,16 @@ A = TypeVar("A")
 SmoothValue = float | tuple[float, float]
 
 
-def _dice_loss(r: Region, *, smooth: SmoothValue, squared: bool) -> Term:
+@loss(
+    "region",
+    "@milletari2016vnet (squared denominator); @sudre2017generalised (plain denominator)",
+    per_class=True,
+    latex=r"1 - \frac{2 I + s_n}{P + Y + s_d}",
+    derivative=r"\frac{2 I + s_n}{(P + Y + s_d)^2} - \frac{2 y_i}{P + Y + s_d}",
+    symbols={"I": "the sum of p_i y_i", "P": "the sum of p_i", "Y": "the sum of y_i", "s_n, s_d": "smooth"},
+)
+def _dice(r: Regions, *, smooth: SmoothValue, squared: bool) -> Term:
     return squared_overlap(r, 2, smooth) if squared else overlap(r, 2, 1, 1, smooth).loss
-
-
-def _log_cosh_dice_loss(r: Region, *, smooth: SmoothValue, squared: bool) -> Term:
-    dice = squared_overlap(r, 2, smooth) if squared else overlap(r, 2, 1, 1, smooth, relative=True).loss
-    half = r.xp.sinh(dice.value / 2)
-    return dice.through(r.xp.log1p(2 * half * half), r.xp.tanh(dice.value))
-
-
-def _tversky_loss(r: Region, *, fp_weight: float, fn_weight: float, smooth: SmoothValue) -> Term:
-    return overlap(r, 1, fp_weight, fn_weight, smooth, relative=max(fp_weight, fn_weight) > 4).loss
-
-
-def _focal_tversky_loss(r: Region, *, fp_weight: float, fn_weight: float, gamma: float, smooth: SmoothValue) -> Term:
-    tversky = overlap(r, 1, fp_weight, fn_weight, smooth, relative=True).loss
-    return tversky.through(*raised(r.xp, tversky.value, gamma))
-
-
-def _jaccard_loss(r: Region, *, smooth: SmoothValue, squared: bool) -> Term:
-    return squared_overlap(r, 1, smooth) if squared else overlap(r, 1, 1, 1, smooth).loss
-
-
-def _sensitivity_specificity_loss(r: Region, *, sensitivity_weight: float, power: int) -> Term:
-    w, k, m, y = sensitivity_weight, power, r.prob, r.y
-    foreground, background = r.sum(y), r.sum(1 - y)
-    missed = r.ratio(r.sum(m.times_q(y) if k == 1 else y * m.q**k), foreground)
-    false_alarms = r.ratio(r.sum((1 - y) * (m.p if k == 1 else m.p**k)), background)
-
-    def slope(factor: Any) -> Slope:
-        up = r.ratio((1 - w) * k * factor * r.present(background), background)
-        down = r.ratio(w * k * factor * r.present(foreground), foreground)
-        if k == 1:
-            return affine(r, up, -down)
-        return Slope(p=m.backend.blend(up * m.p ** (k - 1), -down * m.q ** (k - 1), y))
-
-    return r.term(w * missed + (1 - w) * false_alarms, slope)
-
-
-def _generalized_dice_loss(
-    r: Region, *, weight_type: Literal["square", "simple", "uniform"], smooth: SmoothValue
-) -> Term:
-    exponent = {"square": 2, "simple": 1, "uniform": 0}[weight_type]
-    size = r.sum(r.y)
-    present = size > 0
-    smallest = r.xp.min(r.xp.where(present, size, r.xp.inf), axis=r.class_axis, keepdims=True)
-    weight = r.xp.where(present, smallest / r.xp.where(present, size, 1.0), 1.0) ** exponent
-    return overlap(r, 2 * weight, weight, weight, smooth, pool=True).loss
-
-
-_dice = Kernel(
-    "dice_loss",
-    "region",
-    "Milletari, Navab, Ahmadi: V-Net, 3DV 2016 (squared denominator); Sudre et al. 2017 (plain denominator)",
-    _dice_loss,
-    per_class=True,
-)
-_log_cosh_dice = Kernel(
-    "log_cosh_dice_loss",
-    "region",
-    "Jadon: A survey of loss functions for semantic segmentation, CIBCB 2020, section on log-cosh Dice",
-    _log_cosh_dice_loss,
-    per_class=True,
-)
-_tversky = Kernel(
-    "tversky_loss",
-    "region",
-    "Salehi, Erdogmus, Gholipour: Tversky loss function for image segmentation using 3D fully convolutional deep "
-    "networks, MLMI 2017 (original not read)",
-    _tversky_loss,
-    per_class=True,
-)
-_focal_tversky = Kernel(
-    "focal_tversky_loss",
-    "region",
-    "Abraham, Khan: A novel focal Tversky loss function with improved attention U-Net, ISBI 2019 (original not read)",
-    _focal_tversky_loss,
-    per_class=True,
-)
-_jaccard = Kernel(
-    "jaccard_loss",
-    "region",
-    "Rahman, Wang: Optimizing intersection-over-union in deep neural networks, ISVC 2016 (original not read)",
-    _jaccard_loss,
-    per_class=True,
-)
-_sensitivity_specificity = Kernel(
-    "sensitivity_specificity_loss",
-    "region",
-    "Brosch et al.: Deep convolutional encoder networks for multiple sclerosis lesion segmentation, MICCAI 2015 "
-    "(original not read)",
-    _sensitivity_specificity_loss,
-    per_class=True,
-)
-_generalized_dice = Kernel(
-    "generalized_dice_loss",
-    "region",
-    "Sudre, Li, Vercauteren, Ourselin, Cardoso: Generalised Dice overlap as a deep learning loss function, DLMIA 2017 "
-    "(original not read)",
-    _generalized_dice_loss,
-    keywords=Classes,
-    needs_class_axis=True,
-)
 
 
 @_dice.public
@@ -145,13 +52,13 @@ def dice_loss(
     With soft targets this is not least at p = y: for y = 0.5 it is 0.5 at p = 0.5 and 1/3 at p = 1. `squared` with s_n = s_d
     is. See "Soft targets" in ``docs/errata.md``.
 
-    Source: Milletari, Navab, Ahmadi 2016 (squared); Sudre et al. 2017 (plain).
+    Source: {source}.
 
     Parameters
     ----------
-    smooth : float or pair (numerator, denominator), default 1e-5
+    smooth : {smooth}
         Added above and below, numerator <= denominator. With 0, 0/0 is a perfect match: loss 0, gradient 0.
-    squared : bool, default False
+    squared : {squared}
         Put squares in the denominator, sum p^2 + sum y^2, in place of sum p + sum y.
 
     Examples
@@ -169,6 +76,20 @@ def dice_loss(
     return _dice(pred, target, common, smooth=smooth, squared=squared)
 
 
+@loss(
+    "region",
+    "@jadon2020survey, section on log-cosh Dice",
+    per_class=True,
+    latex=r"\log \cosh D, \quad D = 1 - \frac{2 I + s_n}{P + Y + s_d}",
+    derivative=r"\tanh(D) \left( \frac{2 I + s_n}{(P + Y + s_d)^2} - \frac{2 y_i}{P + Y + s_d} \right)",
+    symbols={"I": "the sum of p_i y_i", "P": "the sum of p_i", "Y": "the sum of y_i", "s_n, s_d": "smooth"},
+)
+def _log_cosh_dice(r: Regions, *, smooth: SmoothValue, squared: bool) -> Term:
+    dice = squared_overlap(r, 2, smooth) if squared else overlap(r, 2, 1, 1, smooth, relative=True).loss
+    half = r.xp.sinh(dice.value / 2)
+    return dice.through(r.xp.log1p(2 * half * half), r.xp.tanh(dice.value))
+
+
 @_log_cosh_dice.public
 def log_cosh_dice_loss(
     pred: A,
@@ -184,13 +105,13 @@ def log_cosh_dice_loss(
     targets it is least where the Dice loss is, which is not p = y unless `squared`: for y = 0.5 it is 0.120115 at p = 0.5
     and 0.054556 at p = 1.
 
-    Source: Jadon 2020. The survey prints the derivative of cosh with a plus sign; see ``docs/errata.md``.
+    Source: {source}. The survey prints the derivative of cosh with a plus sign; see ``docs/errata.md``.
 
     Parameters
     ----------
-    smooth : float or pair (numerator, denominator), default 1e-5
+    smooth : {smooth}
         Added above and below, numerator <= denominator. With 0, 0/0 is a perfect match: loss 0, gradient 0.
-    squared : bool, default False
+    squared : {squared}
         Put squares in the denominator, sum p^2 + sum y^2, in place of sum p + sum y.
 
     Examples
@@ -201,6 +122,18 @@ def log_cosh_dice_loss(
     0.433781
     """
     return _log_cosh_dice(pred, target, common, smooth=smooth, squared=squared)
+
+
+@loss(
+    "region",
+    "@salehi2017tversky",
+    per_class=True,
+    latex=r"1 - \frac{TP + s_n}{T}, \quad T = TP + a FP + b FN + s_d",
+    derivative=r"\frac{(TP + s_n) (y_i + a (1 - y_i) - b y_i)}{T^2} - \frac{y_i}{T}",
+    symbols={"a": "fp_weight", "b": "fn_weight", "s_n, s_d": "smooth"},
+)
+def _tversky(r: Regions, *, fp_weight: float, fn_weight: float, smooth: SmoothValue) -> Term:
+    return overlap(r, 1, fp_weight, fn_weight, smooth, relative=max(fp_weight, fn_weight) > 4).loss
 
 
 @_tversky.public
@@ -218,14 +151,16 @@ def tversky_loss(
     1 - (TP + s_n)/(TP + fp_weight FP + fn_weight FN + s_d) with TP = sum py, FP = sum p(1-y), FN = sum qy. With soft targets
     it is not least at p = y: for y = 0.5 it is 0.5 at p = 0.5 and 1/3 at p = 1.
 
-    Source: Salehi, Erdogmus, Gholipour 2017 (original not read), who write alpha for `fp_weight` and beta for
+    Source: {source}, who write alpha for `fp_weight` and beta for
     `fn_weight`; others have it the other way round, so these are named for what they do.
 
     Parameters
     ----------
-    fp_weight, fn_weight : float >= 0, default 0.5 each
-        1/2 and 1/2 give the Dice loss (with twice its `smooth`), 1 and 1 the Jaccard loss.
-    smooth : float or pair (numerator, denominator), default 1e-5
+    fp_weight : {fp_weight}
+        How much a false positive weighs.
+    fn_weight : {fn_weight}
+        How much a miss weighs. 1/2 and 1/2 give the Dice loss (with twice its `smooth`), 1 and 1 the Jaccard loss.
+    smooth : {smooth}
         Added above and below, numerator <= denominator. With 0, 0/0 is a perfect match: loss 0, gradient 0.
 
     Examples
@@ -236,6 +171,22 @@ def tversky_loss(
     0.411765
     """
     return _tversky(pred, target, common, fp_weight=fp_weight, fn_weight=fn_weight, smooth=smooth)
+
+
+@loss(
+    "region",
+    "@abraham2019focal",
+    per_class=True,
+    latex=r"L^\gamma, \quad L = 1 - \frac{TP + s_n}{T}, \quad T = TP + a FP + b FN + s_d",
+    derivative=(
+        r"\gamma L^{\gamma - 1} \left( \frac{(TP + s_n) (y_i + a (1 - y_i) - b y_i)}{T^2} - \frac{y_i}{T} "
+        r"\right)"
+    ),
+    symbols={r"\gamma": "gamma", "a": "fp_weight", "b": "fn_weight", "s_n, s_d": "smooth"},
+)
+def _focal_tversky(r: Regions, *, fp_weight: float, fn_weight: float, gamma: float, smooth: SmoothValue) -> Term:
+    tversky = overlap(r, 1, fp_weight, fn_weight, smooth, relative=True).loss
+    return tversky.through(*raised(r.xp, tversky.value, gamma))
 
 
 @_focal_tversky.public
@@ -255,15 +206,17 @@ def focal_tversky_loss(
     infinite, and taken as 0. With soft targets it is not least at p = y: for y = 0.5 it is 0.594604 at p = 0.5 and 0.332953
     at p = 1.
 
-    Source: Abraham, Khan 2019 (original not read), whose gamma is the reciprocal of this one: their 4/3 is 0.75 here.
+    Source: {source}, whose gamma is the reciprocal of this one: their 4/3 is 0.75 here.
 
     Parameters
     ----------
-    fp_weight, fn_weight : float >= 0, default 0.3 and 0.7
-        As in `tversky_loss`.
-    gamma : float > 0, default 0.75
+    fp_weight : {fp_weight}
+        How much a false positive weighs, as in `tversky_loss`.
+    fn_weight : {fn_weight}
+        How much a miss weighs.
+    gamma : {gamma}
         The exponent itself.
-    smooth : float or pair (numerator, denominator), default 1e-5
+    smooth : {smooth}
         Added above and below, numerator <= denominator. With 0, 0/0 is a perfect match: loss 0, gradient 0.
 
     Examples
@@ -275,6 +228,18 @@ def focal_tversky_loss(
     0.16955
     """
     return _focal_tversky(pred, target, common, fp_weight=fp_weight, fn_weight=fn_weight, gamma=gamma, smooth=smooth)
+
+
+@loss(
+    "region",
+    "@rahman2016optimizing",
+    per_class=True,
+    latex=r"1 - \frac{I + s_n}{U}, \quad U = P + Y - I + s_d",
+    derivative=r"\frac{(I + s_n) (1 - y_i)}{U^2} - \frac{y_i}{U}",
+    symbols={"I": "the sum of p_i y_i", "P": "the sum of p_i", "Y": "the sum of y_i", "s_n, s_d": "smooth"},
+)
+def _jaccard(r: Regions, *, smooth: SmoothValue, squared: bool) -> Term:
+    return squared_overlap(r, 1, smooth) if squared else overlap(r, 1, 1, 1, smooth).loss
 
 
 @_jaccard.public
@@ -293,13 +258,13 @@ def jaccard_loss(
     With soft targets this is not least at p = y: for y = 0.5 it is 2/3 at p = 0.5 and 1/2 at p = 1. `squared` with s_n = s_d
     is.
 
-    Source: Rahman, Wang 2016 (original not read).
+    Source: {source}.
 
     Parameters
     ----------
-    smooth : float or pair (numerator, denominator), default 1e-5
+    smooth : {smooth}
         Added above and below, numerator <= denominator. With 0, 0/0 is a perfect match: loss 0, gradient 0.
-    squared : bool, default False
+    squared : {squared}
         Put squares in the denominator, sum p^2 + sum y^2, in place of sum p + sum y.
 
     Examples
@@ -310,6 +275,30 @@ def jaccard_loss(
     0.5
     """
     return _jaccard(pred, target, common, smooth=smooth, squared=squared)
+
+
+@loss(
+    "region",
+    "@brosch2015deep",
+    per_class=True,
+    latex=r"w \frac{\sum_i y_i q_i^k}{\sum_i y_i} + (1 - w) \frac{\sum_i (1 - y_i) p_i^k}{\sum_i (1 - y_i)}",
+    derivative=r"(1 - w) \frac{k (1 - y_i) p_i^{k - 1}}{\sum_j (1 - y_j)} - w \frac{k y_i q_i^{k - 1}}{\sum_j y_j}",
+    symbols={"w": "sensitivity_weight", "k": "power"},
+)
+def _sensitivity_specificity(r: Regions, *, sensitivity_weight: float, power: int) -> Term:
+    w, k, m, y = sensitivity_weight, power, r.prob, r.y
+    foreground, background = r.sum(y), r.sum(1 - y)
+    missed = r.ratio(r.sum(m.times_q(y) if k == 1 else y * m.q**k), foreground)
+    false_alarms = r.ratio(r.sum((1 - y) * (m.p if k == 1 else m.p**k)), background)
+
+    def slope(factor: Any) -> Slope:
+        up = r.ratio((1 - w) * k * factor * r.present(background), background)
+        down = r.ratio(w * k * factor * r.present(foreground), foreground)
+        if k == 1:
+            return affine(r, up, -down)
+        return Slope(p=m.backend.blend(up * m.p ** (k - 1), -down * m.q ** (k - 1), y))
+
+    return r.term(w * missed + (1 - w) * false_alarms, slope)
 
 
 @_sensitivity_specificity.public
@@ -329,13 +318,13 @@ def sensitivity_specificity_loss(
     With soft targets this is not least at p = y: for y = (0.75, 0.25) it is 0.375 at p = y and 0.25 at p = (1, 0). With
     `power` 2 it is where sum y to sum(1-y) is as w to 1 - w, and not elsewhere.
 
-    Source: Brosch et al. 2015 (original not read), with squared errors (`power` 2, meant for hard targets).
+    Source: {source}, with squared errors (`power` 2, meant for hard targets).
 
     Parameters
     ----------
-    sensitivity_weight : float in [0, 1], default 0.5
+    sensitivity_weight : {sensitivity_weight}
         w, the weight of missed foreground.
-    power : 1 or 2, default 1
+    power : {power}
         k.
 
     Examples
@@ -347,6 +336,27 @@ def sensitivity_specificity_loss(
     0.375
     """
     return _sensitivity_specificity(pred, target, common, sensitivity_weight=sensitivity_weight, power=power)
+
+
+@loss(
+    "region",
+    "@sudre2017generalised",
+    needs_class_axis=True,
+    latex=r"1 - \frac{2 \sum_c w_c I_c + s_n}{U}, \quad U = \sum_c w_c (P_c + Y_c) + s_d",
+    derivative=r"w_c \left( \frac{2 \sum_c w_c I_c + s_n}{U^2} - \frac{2 y_{ic}}{U} \right)",
+    symbols={
+        "w_c": "weight_type",
+        "I_c, P_c, Y_c": "the sums of p_ic y_ic, p_ic and y_ic over the pixels",
+        "s_n, s_d": "smooth",
+    },
+)
+def _generalized_dice(r: Regions, *, weight_type: Literal["square", "simple", "uniform"], smooth: SmoothValue) -> Term:
+    exponent = {"square": 2, "simple": 1, "uniform": 0}[weight_type]
+    size = r.sum(r.y)
+    present = size > 0
+    smallest = r.xp.min(r.xp.where(present, size, r.xp.inf), axis=r.class_axis, keepdims=True)
+    weight = r.xp.where(present, smallest / r.xp.where(present, size, 1.0), 1.0) ** exponent
+    return overlap(r, 2 * weight, weight, weight, smooth, pool=True).loss
 
 
 @_generalized_dice.public
@@ -364,14 +374,14 @@ def generalized_dice_loss(
     value a region for all classes. `class_axis` is needed; there is no `class_weight`. With soft targets it is not least at
     p = y: see "Soft targets" in ``docs/errata.md``.
 
-    Source: Sudre, Li, Vercauteren, Ourselin, Cardoso 2017 (original not read).
+    Source: {source}.
 
     Parameters
     ----------
-    weight_type : "square", "simple" or "uniform", default "square"
+    weight_type : {weight_type}
         w_c = 1/Y_c^2, 1/Y_c or 1, then divided by the largest finite one of the region, so that `smooth` counts pixels
         at every image size. A class absent from the target gets 1.
-    smooth : float or pair (numerator, denominator), default 1e-5
+    smooth : {smooth}
         Added above and below, numerator <= denominator. With 0, 0/0 is a perfect match: loss 0, gradient 0.
 
     Examples

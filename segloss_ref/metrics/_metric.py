@@ -19,34 +19,31 @@ __all__ = ["Metric", "mask_section"]
 _Public = TypeVar("_Public", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True)
-class Metric:
-    """A metric's name and source; a subclass adds its formula and how it reads its masks."""
+@dataclass(eq=False, kw_only=True, repr=False)
+class Metric(registry.MetricRecord):
+    """A metric: its record; a subclass adds its formula and how it reads its masks."""
 
-    name: str
-    citation: str
-
-    family: ClassVar[registry.MetricFamily]
     shared: ClassVar[str]
     """What stands for ``{shared}`` in the docstring of a public function, or at its end."""
 
     def public(self, function: _Public) -> _Public:
-        """Register `function` as the public face of this metric; used as its decorator."""
-        parameters = registry.parameters_of(function)
-        registry.add_metric(
-            registry.MetricRecord(self.name, self.family, function, parameters, self.citation, self.check)
-        )
-        text = inspect.cleandoc(function.__doc__ or "")
-        if "{shared}" not in text:
-            text += "\n\nSource: {citation}.\n\n{shared}"
-        function.__doc__ = text.replace("{citation}", self.citation).replace("{shared}", self.shared)
-        return function
+        """Make `function` the public face of this metric; used as its decorator.
+
+        What its docstring says under Parameters joins what is said of the parameters of all metrics.
+        """
+        text, heading, own = inspect.cleandoc(function.__doc__ or "").partition("\n\nParameters\n----------\n")
+        entries, blank, rest = own.partition("\n\n")
+        function.__doc__ = text + blank + rest
+        if "{shared}" not in function.__doc__:
+            function.__doc__ += "\n\nSource: {citation}.\n\n{shared}"
+        function.__doc__ = function.__doc__.replace("{shared}", self.shared)
+        function.__doc__ = function.__doc__.replace("{own}", f"{entries}\n" if heading else "")
+        return self.completed_by(function, "")
 
     def check(self, pred: Any, target: Any, keywords: Mapping[str, Any]) -> None:
         """Everything that a call would refuse, array values included."""
-        record = registry.metrics[self.name]
-        own = check_own(record, keywords)
-        masks = mask_keywords(record, keywords)
+        own = check_own(self, keywords)
+        masks = mask_keywords(self, keywords)
         with library_of(self.name, pred).guard():
             self.check_masks(pred, target, own, masks)
 
@@ -73,7 +70,7 @@ class Metric:
 def mask_section(
     *,
     record: str | None,
-    own: str = "",
+    measured: str = "",
     axis: str,
     weight: str,
     ignored: str,
@@ -91,7 +88,7 @@ pred, target
     Two masks of one shape, library and device: bool, integer 0/1, or floating probabilities, which are foreground
     where > `threshold`. With `class_axis`, a floating `pred` of any size is decided by argmax along it, a mask
     without that axis is an integer label map, and two label maps need `num_classes`.{instead}
-{own}from_logits : bool, default False
+{{own}}{measured}from_logits : bool, default False
     `pred` holds floating scores of any size: decided by argmax along `class_axis`, or foreground where > 0.
 threshold : float, default 0.5
     In [0, 1]; not with `from_logits`. With `class_axis` argmax decides a floating `pred`, and `threshold` concerns a

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, Unpack
 
 from .. import _arguments as arguments
-from .. import registry
 from .._arguments import library_of
 from .._backend import backend_of
 from ..domains import Choice, Interval
@@ -69,13 +69,12 @@ class _Table:
         return numerator / self.xp.where(empty, 1.0, denominator)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, kw_only=True, repr=False)
 class _Count(Metric):
     """A formula on a `_Table`."""
 
     formula: Callable[..., Any]
 
-    family = "counts"
     shared = mask_section(
         record="Confusion` or `ClassConfusion",
         axis="The axes that are counted together",
@@ -92,7 +91,7 @@ class _Count(Metric):
 
     def __call__(self, pred: Any, target: Any, counting: Counting, **own: Any) -> Any:
         name = self.name
-        own = check_own(registry.metrics[name], own)
+        own = check_own(self, own)
         keywords, how = self.split(counting)
         home = None
         if isinstance(pred, Confusion | ClassConfusion):
@@ -119,6 +118,11 @@ class _Count(Metric):
 
     def check_masks(self, pred: Any, target: Any, own: Mapping[str, Any], masks: Mapping[str, Any]) -> None:
         count_masks(self.name, pred, target, masks, check_values=True)
+
+
+def _count(source: str, *, latex: str, symbols: Mapping[str, str] = MappingProxyType({})) -> Callable[[Any], _Count]:
+    """Make a metric of a formula; used as the formula's decorator."""
+    return lambda formula: _Count(family="counts", source=source, latex=latex, symbols=symbols, formula=formula)
 
 
 def confusion(pred: Any, target: Any, **masks: Unpack[Masks]) -> Confusion:
@@ -229,15 +233,9 @@ def class_confusion(
         return ClassConfusion._trusted(counts=counts)
 
 
-def _dice_score_formula(t: _Table) -> Any:
+@_count("@dice1945measures", latex=r"\frac{2 TP}{2 TP + FP + FN}")
+def _dice_score(t: _Table) -> Any:
     return t.over(2 * t.tp, 2 * t.tp + t.fp + t.fn)
-
-
-_dice_score = _Count(
-    "dice_score",
-    "Dice: Measures of the amount of ecologic association between species, Ecology 1945",
-    _dice_score_formula,
-)
 
 
 @_dice_score.public
@@ -246,15 +244,9 @@ def dice_score(pred: Any, target: Any = None, **counting: Unpack[Counting]) -> A
     return _dice_score(pred, target, counting)
 
 
-def _jaccard_index_formula(t: _Table) -> Any:
+@_count("@jaccard1912distribution", latex=r"\frac{TP}{TP + FP + FN}")
+def _jaccard_index(t: _Table) -> Any:
     return t.over(t.tp, t.tp + t.fp + t.fn)
-
-
-_jaccard_index = _Count(
-    "jaccard_index",
-    "Jaccard: The distribution of the flora in the alpine zone, New Phytologist 1912",
-    _jaccard_index_formula,
-)
 
 
 @_jaccard_index.public
@@ -263,15 +255,9 @@ def jaccard_index(pred: Any, target: Any = None, **counting: Unpack[Counting]) -
     return _jaccard_index(pred, target, counting)
 
 
-def _sensitivity_formula(t: _Table) -> Any:
+@_count("@yerushalmy1947statistical", latex=r"\frac{TP}{TP + FN}")
+def _sensitivity(t: _Table) -> Any:
     return t.over(t.tp, t.tp + t.fn)
-
-
-_sensitivity = _Count(
-    "sensitivity",
-    "Yerushalmy: Statistical problems in assessing methods of medical diagnosis, 1947",
-    _sensitivity_formula,
-)
 
 
 @_sensitivity.public
@@ -280,15 +266,9 @@ def sensitivity(pred: Any, target: Any = None, **counting: Unpack[Counting]) -> 
     return _sensitivity(pred, target, counting)
 
 
-def _specificity_formula(t: _Table) -> Any:
+@_count("@yerushalmy1947statistical", latex=r"\frac{TN}{TN + FP}")
+def _specificity(t: _Table) -> Any:
     return t.over(t.tn, t.tn + t.fp)
-
-
-_specificity = _Count(
-    "specificity",
-    "Yerushalmy: Statistical problems in assessing methods of medical diagnosis, 1947",
-    _specificity_formula,
-)
 
 
 @_specificity.public
@@ -297,11 +277,9 @@ def specificity(pred: Any, target: Any = None, **counting: Unpack[Counting]) -> 
     return _specificity(pred, target, counting)
 
 
-def _precision_formula(t: _Table) -> Any:
+@_count("@vanrijsbergen1979information, chapter 7", latex=r"\frac{TP}{TP + FP}")
+def _precision(t: _Table) -> Any:
     return t.over(t.tp, t.tp + t.fp)
-
-
-_precision = _Count("precision", "van Rijsbergen: Information Retrieval, 1979, chapter 7", _precision_formula)
 
 
 @_precision.public
@@ -310,15 +288,9 @@ def precision(pred: Any, target: Any = None, **counting: Unpack[Counting]) -> An
     return _precision(pred, target, counting)
 
 
-def _negative_predictive_value_formula(t: _Table) -> Any:
+@_count("@altman1994diagnostic", latex=r"\frac{TN}{TN + FN}")
+def _negative_predictive_value(t: _Table) -> Any:
     return t.over(t.tn, t.tn + t.fn)
-
-
-_negative_predictive_value = _Count(
-    "negative_predictive_value",
-    "Altman, Bland: Diagnostic tests 2: predictive values, BMJ 1994",
-    _negative_predictive_value_formula,
-)
 
 
 @_negative_predictive_value.public
@@ -327,11 +299,9 @@ def negative_predictive_value(pred: Any, target: Any = None, **counting: Unpack[
     return _negative_predictive_value(pred, target, counting)
 
 
-def _accuracy_formula(t: _Table) -> Any:
+@_count("Common usage; no single source", latex=r"\frac{TP + TN}{TP + FP + FN + TN}")
+def _accuracy(t: _Table) -> Any:
     return t.over(t.tp + t.tn, t.tp + t.fp + t.fn + t.tn)
-
-
-_accuracy = _Count("accuracy", "Common usage; no single source", _accuracy_formula)
 
 
 @_accuracy.public
@@ -340,15 +310,9 @@ def accuracy(pred: Any, target: Any = None, **counting: Unpack[Counting]) -> Any
     return _accuracy(pred, target, counting)
 
 
-def _balanced_accuracy_formula(t: _Table) -> Any:
+@_count("@brodersen2010balanced", latex=r"\frac{1}{2} \left( \frac{TP}{TP + FN} + \frac{TN}{TN + FP} \right)")
+def _balanced_accuracy(t: _Table) -> Any:
     return (_sensitivity.formula(t) + _specificity.formula(t)) / 2
-
-
-_balanced_accuracy = _Count(
-    "balanced_accuracy",
-    "Brodersen, Ong, Stephan, Buhmann: The balanced accuracy and its posterior distribution, ICPR 2010",
-    _balanced_accuracy_formula,
-)
 
 
 @_balanced_accuracy.public
@@ -357,15 +321,17 @@ def balanced_accuracy(pred: Any, target: Any = None, **counting: Unpack[Counting
     return _balanced_accuracy(pred, target, counting)
 
 
-def _f_score_formula(t: _Table, *, beta: float) -> Any:
+@_count(
+    "@vanrijsbergen1979information, chapter 7",
+    latex=r"\frac{(1 + \beta^2) TP}{(1 + \beta^2) TP + \beta^2 FN + FP}",
+    symbols={r"\beta": "beta"},
+)
+def _f_score(t: _Table, *, beta: float) -> Any:
     # (1 + beta^2) is divided out, so that no beta is too large or too small for the dtype.
     ratio = min(beta, 1 / beta) ** 2
     shares = ratio / (1 + ratio), 1 / (1 + ratio)
     a, b = shares if beta < 1 else shares[::-1]
     return t.over(t.tp, t.xp.where(t.tp == 0, t.fn + t.fp, t.tp + a * t.fn + b * t.fp))
-
-
-_f_score = _Count("f_score", "van Rijsbergen: Information Retrieval, 1979, chapter 7", _f_score_formula)
 
 
 @_f_score.public
@@ -378,23 +344,21 @@ def f_score(
 ) -> Any:
     """F-score: (1 + beta^2) TP/((1 + beta^2) TP + beta^2 FN + FP).
 
-    `beta` > 0 says how many times as important sensitivity is as precision; 1 gives the Dice coefficient."""
+    Parameters
+    ----------
+    beta : {beta}
+        How many times as important sensitivity is as precision; 1 gives the Dice coefficient.
+    """
     return _f_score(pred, target, counting, beta=beta)
 
 
-def _matthews_correlation_formula(t: _Table) -> Any:
+@_count("@matthews1975comparison", latex=r"\frac{TP \, TN - FP \, FN}{\sqrt{(TP + FP) (TP + FN) (TN + FP) (TN + FN)}}")
+def _matthews_correlation(t: _Table) -> Any:
     def middle(a: Any, b: Any) -> Any:
         """The geometric mean, of equal numbers that number, so that a perfect match gives 1 to the last digit."""
         return t.xp.where(a == b, a, t.xp.sqrt(a) * t.xp.sqrt(b))
 
     return t.over(t.tp * t.tn - t.fp * t.fn, middle(t.tp + t.fp, t.tp + t.fn) * middle(t.tn + t.fp, t.tn + t.fn))
-
-
-_matthews_correlation = _Count(
-    "matthews_correlation",
-    "Matthews: Comparison of the predicted and observed secondary structure of T4 phage lysozyme, 1975",
-    _matthews_correlation_formula,
-)
 
 
 @_matthews_correlation.public
@@ -406,12 +370,10 @@ def matthews_correlation(pred: Any, target: Any = None, **counting: Unpack[Count
     return _matthews_correlation(pred, target, counting)
 
 
-def _cohen_kappa_formula(t: _Table) -> Any:
+@_count("@cohen1960coefficient", latex=r"\frac{2 (TP \, TN - FP \, FN)}{(TP + FP) (FP + TN) + (TP + FN) (FN + TN)}")
+def _cohen_kappa(t: _Table) -> Any:
     chance = (t.tp + t.fp) * (t.fp + t.tn) + (t.tp + t.fn) * (t.fn + t.tn)
     return t.over(2 * (t.tp * t.tn - t.fp * t.fn), chance)
-
-
-_cohen_kappa = _Count("cohen_kappa", "Cohen: A coefficient of agreement for nominal scales, 1960", _cohen_kappa_formula)
 
 
 @_cohen_kappa.public
@@ -424,15 +386,11 @@ def cohen_kappa(pred: Any, target: Any = None, **counting: Unpack[Counting]) -> 
     return _cohen_kappa(pred, target, counting)
 
 
-def _tversky_index_formula(t: _Table, *, fp_weight: float, fn_weight: float) -> Any:
+@_count("@tversky1977features", latex=r"\frac{TP}{TP + a FP + b FN}", symbols={"a": "fp_weight", "b": "fn_weight"})
+def _tversky_index(t: _Table, *, fp_weight: float, fn_weight: float) -> Any:
     # Without a true positive it matters alone whether there is an error that weighs anything, be it ever so little.
     errors = (t.fp if fp_weight else 0.0) + (t.fn if fn_weight else 0.0) + 0.0 * t.tp
     return t.over(t.tp, t.xp.where(t.tp == 0, errors, t.tp + fp_weight * t.fp + fn_weight * t.fn))
-
-
-_tversky_index = _Count(
-    "tversky_index", "Tversky: Features of similarity, Psychological Review 1977", _tversky_index_formula
-)
 
 
 @_tversky_index.public
@@ -444,24 +402,26 @@ def tversky_index(
     fn_weight: Annotated[float, Interval(0)] = 0.5,
     **counting: Unpack[Counting],
 ) -> Any:
-    """Tversky index: TP/(TP + fp_weight FP + fn_weight FN), with weights >= 0."""
+    """Tversky index: TP/(TP + fp_weight FP + fn_weight FN).
+
+    Parameters
+    ----------
+    fp_weight : {fp_weight}
+        How much a false positive weighs.
+    fn_weight : {fn_weight}
+        How much a miss weighs.
+    """
     return _tversky_index(pred, target, counting, fp_weight=fp_weight, fn_weight=fn_weight)
 
 
-def _volumetric_similarity_formula(t: _Table, *, kind: str) -> Any:
+@_count("@taha2015metrics", latex=r"1 - \frac{|FP - FN|}{2 TP + FP + FN}")
+def _volumetric_similarity(t: _Table, *, kind: str) -> Any:
     excess = t.fp - t.fn  # P - T, the predicted size less the true one
     if kind == "unsigned":
         return 1 - t.over(t.xp.abs(excess), 2 * t.tp + t.fp + t.fn)
     if kind == "signed":
         return t.over(2 * excess, 2 * t.tp + t.fp + t.fn)
     return t.over(excess if kind == "relative" else t.xp.abs(excess), t.tp + t.fn)
-
-
-_volumetric_similarity = _Count(
-    "volumetric_similarity",
-    "Taha, Hanbury: Metrics for evaluating 3D medical image segmentation, BMC Medical Imaging 2015",
-    _volumetric_similarity_formula,
-)
 
 
 @_volumetric_similarity.public
@@ -477,6 +437,10 @@ def volumetric_similarity(
 ) -> Any:
     """How well the sizes P of the prediction and T of the target agree, wherever the pixels lie.
 
-    `kind` names the definition: "unsigned" 1 - abs(P - T)/(P + T), "signed" 2 (P - T)/(P + T), "relative" (P - T)/T,
-    "absolute_relative" abs(P - T)/T."""
+    Parameters
+    ----------
+    kind : {kind}
+        The definition: "unsigned" 1 - abs(P - T)/(P + T), "signed" 2 (P - T)/(P + T), "relative" (P - T)/T,
+        "absolute_relative" abs(P - T)/T.
+    """
     return _volumetric_similarity(pred, target, counting, kind=kind)

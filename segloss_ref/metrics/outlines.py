@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal, Unpack
 import numpy as np
 import scipy
 
-from .. import registry
 from .._arguments import describe, library_of
 from ..domains import LARGEST_DISTANCE, Choice, Interval, Spacing, SpacingValue, steps
 from ._contours import Box, bounding_box
@@ -21,7 +20,7 @@ from ._metric import Metric, mask_section
 __all__ = ["boundary_iou", "centerline_dice"]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, kw_only=True, repr=False)
 class _OutlineMetric(Metric):
     """A formula on two masks and the pixels that are kept of one region; nan where it is 0/0."""
 
@@ -31,7 +30,6 @@ class _OutlineMetric(Metric):
     margin: Callable[..., Sequence[int]]
     """``margin(axes, **ready)``: how far around a class the formula looks, in pixels along each spatial axis."""
 
-    family = "surface"
     shared = mask_section(
         record=None,
         axis="The spatial axes of a region",
@@ -50,7 +48,7 @@ another device are copied there and the values back.""",
         return host, self.prepare(host.axes, **own)
 
     def __call__(self, pred: Any, target: Any, counting: Counting, **own: Any) -> Any:
-        own = check_own(registry.metrics[self.name], own)
+        own = check_own(self, own)
         keywords, how = self.split(counting)
         with library_of(self.name, pred).guard():
             host, ready = self._read(pred, target, own, keywords)
@@ -113,11 +111,13 @@ def _boundary_iou_margin(axes: int, *, width: float, spacing: Sequence[float] | 
 
 
 _boundary_iou = _OutlineMetric(
-    "boundary_iou",
-    "Cheng, Girshick, Dollár, Berg, Kirillov: Boundary IoU, CVPR 2021",
-    _boundary_iou_formula,
-    _boundary_iou_prepare,
-    _boundary_iou_margin,
+    family="surface",
+    source="@cheng2021boundary",
+    latex=r"\frac{|G_d \cap P_d|}{|G_d \cup P_d|}",
+    symbols={"G_d, P_d": "the pixels of the target and of the prediction within a distance of their boundary"},
+    formula=_boundary_iou_formula,
+    prepare=_boundary_iou_prepare,
+    margin=_boundary_iou_margin,
 )
 
 
@@ -133,12 +133,19 @@ def boundary_iou(
 ) -> Any:
     """Boundary IoU: intersection over union of the inner bands of two masks.
 
-    `definition` says what the band is. "erosion", Cheng's: the mask less its erosion by a square (cube) of
-    2 `width` + 1 pixels, `width` a whole number of pixels. "distance": the pixels of the mask within `width` (<=, in the
-    unit of `spacing`, one positive number a spatial axis in the order of `axis`) of the nearest pixel outside it.
     What lies beyond the image is outside; what is left out is not, so that it makes no band of its own.
 
-    Source: {citation} (original not read).
+    Parameters
+    ----------
+    width : {width}
+        How wide a band is: a whole number of pixels ("erosion"), or a distance in the unit of `spacing` ("distance").
+    definition : {definition}
+        What the band is. "erosion", Cheng's: the mask less its erosion by a square (cube) of 2 `width` + 1 pixels.
+        "distance": the pixels of the mask within `width` (<=) of the nearest pixel outside it.
+    spacing : {spacing}
+        The size of a pixel, in the order of `axis` ("distance"); None: 1 each.
+
+    Source: {citation}.
 
     {shared}
 
@@ -192,11 +199,13 @@ def _centerline_prepare(axes: Sequence[int], *, method: str) -> Mapping[str, Any
 
 
 _centerline = _OutlineMetric(
-    "centerline_dice",
-    "Shit et al.: clDice, a novel topology-preserving loss function for tubular structure segmentation, CVPR 2021",
-    _centerline_formula,
-    _centerline_prepare,
-    lambda axes, method: (1,) * axes,
+    family="surface",
+    source="@shit2021cldice",
+    latex=r"\frac{2 T_p T_s}{T_p + T_s}, \quad T_p = \frac{|S_P \cap V_L|}{|S_P|}, \quad T_s = \frac{|S_L \cap V_P|}{|S_L|}",
+    symbols={"V_P, V_L": "the masks of the prediction and of the target", "S_P, S_L": "their centre lines"},
+    formula=_centerline_formula,
+    prepare=_centerline_prepare,
+    margin=lambda axes, method: (1,) * axes,
 )
 
 
@@ -210,11 +219,15 @@ def centerline_dice(
 ) -> Any:
     """Centre-line Dice: the harmonic mean of the share of each mask's skeleton that lies inside the other mask.
 
-    The skeleton is that of `skimage.morphology.skeletonize` by the `method` "zhang" (Zhang and Suen 1984; 2 spatial axes)
-    or "lee" (Lee, Kashyap and Chu 1994; 2 or 3); the two differ, and so does the value. Where thinning leaves nothing of a
-    mask that has pixels, as "lee" does of small cubes, the mask stands for its own skeleton. scikit-image is the extra
-    ``skeleton``; without it, ImportError. Two shares of 0 have the mean 0, and so has one empty mask beside one that is
-    not; the value is `undefined` where both are empty.
+    Where thinning leaves nothing of a mask that has pixels, as "lee" does of small cubes, the mask stands for its own
+    skeleton. scikit-image is the extra ``skeleton``; without it, ImportError. Two shares of 0 have the mean 0, and so has one
+    empty mask beside one that is not; the value is `undefined` where both are empty.
+
+    Parameters
+    ----------
+    method : {method}
+        Of `skimage.morphology.skeletonize`: "zhang" (Zhang and Suen 1984; 2 spatial axes) or "lee" (Lee, Kashyap and Chu
+        1994; 2 or 3). The two differ, and so does the value.
 
     Source: {citation}.
 

@@ -257,13 +257,13 @@ def _measured(
 
 _SHARED = mask_section(
     record="SurfaceDistances",
-    own="""spacing : None, or one number in [1e-60, 1e60] a spatial axis, default None
+    measured="""spacing : {spacing}
     The size of a pixel, in the order of `axis`; None: 1 each. One number alone stands for all axes.
-surface : "voxel", "voxel_full" or "surfel", default "voxel"
+surface : {surface}
     What the elements of a surface are. "voxel": pixels of the mask with a face neighbour outside it; "voxel_full": with
     any of the 3^n - 1 neighbours outside; both of size 1. "surfel" (2 and 3 spatial axes): the marching-squares or
     -cubes elements between pixel centres, each at the middle of its 2x2(x2) pixels, with its length or area.
-border : "background" or "ignore", default "background"
+border : {border}
     Whether what lies beyond the image is outside the mask. "ignore": the image's edge makes no surface. With a record,
     `surface` and `border` need not be given; where they are, they must be those that it was measured with. `spacing`
     is refused then.
@@ -282,7 +282,7 @@ tracing compiler (`jax.jit`) there is no value.""",
 )
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, kw_only=True, repr=False)
 class _SurfaceMetric(Metric):
     """A formula on a `Pair`."""
 
@@ -292,7 +292,6 @@ class _SurfaceMetric(Metric):
     refuse: Callable[..., None] = lambda surface, **own: None
     """Raises where parameters that are right by themselves do not go together."""
 
-    family = "surface"
     shared = _SHARED
 
     def public(self, function: _Public) -> _Public:
@@ -302,7 +301,7 @@ class _SurfaceMetric(Metric):
         def with_checks(*arguments: Any, **keywords: Any) -> Any:
             pred = arguments[0] if arguments else keywords.get("pred")
             if isinstance(pred, SurfaceDistances):
-                parameters = registry.metrics[self.name].parameters
+                parameters = self.parameters
                 for name in keywords.keys() & {"surface", "border"}:
                     given = parameters[name].domain.normal(self.name, name, keywords[name])
                     if given != getattr(pred, name):
@@ -313,8 +312,7 @@ class _SurfaceMetric(Metric):
         return super().public(cast(_Public, with_checks))
 
     def __call__(self, pred: Any, target: Any, counting: Counting, **own: Any) -> Any:
-        record = registry.metrics[self.name]
-        own = check_own(record, own)
+        own = check_own(self, own)
         keywords, how = self.split(counting)
         formula = _without_geometry(own)
         if isinstance(pred, SurfaceDistances):
@@ -422,11 +420,16 @@ def _refuse_interpolation(surface: str, *, percentile: float, interpolation: str
 
 
 _hausdorff = _SurfaceMetric(
-    "hausdorff_distance",
-    "Huttenlocher, Klanderman, Rucklidge: Comparing images using the Hausdorff distance, IEEE TPAMI 1993",
-    math.inf,
-    _hausdorff_formula,
-    _refuse_interpolation,
+    family="surface",
+    source="@huttenlocher1993comparing",
+    latex=r"\max \left( \max_{a \in A} d(a, B), \max_{b \in B} d(b, A) \right)",
+    symbols={
+        "A, B": "the surfaces of the prediction and of the target",
+        "d(a, B)": "the distance of a to the nearest element of B",
+    },
+    one_empty=math.inf,
+    formula=_hausdorff_formula,
+    refuse=_refuse_interpolation,
 )
 
 
@@ -446,12 +449,18 @@ def hausdorff_distance(
     """Hausdorff distance between two surfaces, or a percentile of the distances in its place (HD95).
 
     max(max over a of d(a, B), max over b of d(b, A)), a and b the elements of the surfaces A and B, d the Euclidean
-    distance to the nearest element. `percentile` in [0, 100] takes the place of the inner maxima: 0 is the least
-    distance, 100 the greatest. `interpolation` says what lies between two distances: "linear", as `numpy.percentile`,
-    or "attained", the smallest distance that at least the given share of the surface lies at or below. Percentiles of
-    surfels are weighted by size and can only be "attained" (0 and 100 are the same in both).
-    `combine`: "max" of the two directed values, their "mean", the percentile of both sets "pooled", or one direction,
-    "pred_to_target" or "target_to_pred". inf where one mask is empty.
+    distance to the nearest element. inf where one mask is empty.
+
+    Parameters
+    ----------
+    percentile : {percentile}
+        Takes the place of the inner maxima: 0 is the least distance, 100 the greatest.
+    interpolation : {interpolation}
+        What lies between two distances: "linear", as `numpy.percentile`, or "attained", the smallest distance that at least
+        the given share of the surface lies at or below. Percentiles of surfels are weighted by size and can only be
+        "attained" (0 and 100 are the same in both).
+    combine : {combine}
+        "max" of the two directed values, their "mean", the percentile of both sets "pooled", or one direction.
 
     Source: {citation}.
 
@@ -477,10 +486,15 @@ def _average_formula(pair: Pair, *, combine: str) -> float:
 
 
 _average = _SurfaceMetric(
-    "average_surface_distance",
-    "Heimann et al.: Comparison and evaluation of methods for liver segmentation from CT datasets, IEEE TMI 2009",
-    math.inf,
-    _average_formula,
+    family="surface",
+    source="@heimann2009comparison",
+    latex=r"\frac{\sum_{a \in A} d(a, B) + \sum_{b \in B} d(b, A)}{|A| + |B|}",
+    symbols={
+        "A, B": "the surfaces of the prediction and of the target",
+        "d(a, B)": "the distance of a to the nearest element of B",
+    },
+    one_empty=math.inf,
+    formula=_average_formula,
 )
 
 
@@ -497,11 +511,15 @@ def average_surface_distance(
 ) -> Any:
     """Average distance between two surfaces: the mean over elements, weighted by their sizes.
 
-    `combine`: "pooled" over the elements of both (the average symmetric surface distance, ASSD), the "mean" of the two
-    directed averages (MASD), their "max", or one of them, "pred_to_target" or "target_to_pred". inf where one mask is
-    empty.
+    inf where one mask is empty.
 
-    Source: {citation} (original not read).
+    Parameters
+    ----------
+    combine : {combine}
+        "pooled" over the elements of both (the average symmetric surface distance, ASSD), the "mean" of the two directed
+        averages (MASD), their "max", or one of them.
+
+    Source: {citation}.
 
     {shared}
 
@@ -521,10 +539,16 @@ def _dice_formula(pair: Pair, *, tolerance: float, combine: str) -> float:
 
 
 _dice = _SurfaceMetric(
-    "surface_dice",
-    "Nikolov et al.: Clinically applicable segmentation of head and neck anatomy for radiotherapy, JMIR 2021",
-    0.0,
-    _dice_formula,
+    family="surface",
+    source="@nikolov2021clinically",
+    latex=r"\frac{|\{a \in A : d(a, B) \leq \tau\}| + |\{b \in B : d(b, A) \leq \tau\}|}{|A| + |B|}",
+    symbols={
+        "A, B": "the surfaces of the prediction and of the target",
+        "d(a, B)": "the distance of a to the nearest element of B",
+        r"\tau": "tolerance",
+    },
+    one_empty=0.0,
+    formula=_dice_formula,
 )
 
 
@@ -542,12 +566,17 @@ def surface_dice(
 ) -> Any:
     """Surface Dice, normalised surface distance (NSD): the share of both surfaces within `tolerance` of the other.
 
-    An element at a distance of exactly `tolerance` (>= 0, in the unit of `spacing`) is within: d <= tolerance, d the
-    float64 nearest to the true distance where the spacing is dyadic.
-    `combine`: the share of both surfaces "pooled", the "mean" or "max" of the two directed shares, or one of them,
-    "pred_to_target" or "target_to_pred". 0 where one mask is empty.
+    0 where one mask is empty.
 
-    Source: {citation} (original not read).
+    Parameters
+    ----------
+    tolerance : {tolerance}
+        In the unit of `spacing`. An element at a distance of exactly `tolerance` is within: d <= tolerance, d the float64
+        nearest to the true distance where the spacing is dyadic.
+    combine : {combine}
+        The share of both surfaces "pooled", the "mean" or "max" of the two directed shares, or one of them.
+
+    Source: {citation}.
 
     {shared}
 

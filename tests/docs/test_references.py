@@ -1,34 +1,26 @@
-"""docs/references.bib has an entry for every work that a record cites, and none that nothing cites.
-
-A record names its sources as people do, "First, Second: Title, venue 2017, eq. 4 (original not read)", several of them parted
-by semicolons. The first author's name and the year find the entry.
-"""
+"""references.bib has an entry for every work that a record names by its key, and none that nothing names."""
 
 from __future__ import annotations
 
 import inspect
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
+import segloss_ref
 from segloss_ref import registry
+from segloss_ref._references import NOT_READ, citation, keys_of, references, short_citation
 
-FILE = (Path(__file__).parents[2] / "docs" / "references.bib").read_text(encoding="utf-8")
-RECORDS = [*registry.losses.values(), *registry.metrics.values()]
+FILE = (Path(segloss_ref.__file__).parent / "references.bib").read_text(encoding="utf-8")
+RECORDS = [*registry.records.values()]
 NO_SOURCE = "Common usage; no single source"
-NOT_READ = "original not read"
-
-
-class Cited(NamedTuple):
-    author: str
-    year: str
-    title: str
+ENTRIES = references()
 
 
 def entries(text: str) -> dict[str, dict[str, str]]:
-    """The fields of every entry, by key."""
+    """The fields of every entry, by key, where each stands as it should."""
     found = {}
     for kind, key, body in re.findall(r"^@(\w+)\{(\w+),\n(.*?)^\}$", text, re.M | re.S):
         fields = dict(re.findall(r"^  (\w+) = \{(.*)\},$", body, re.M))
@@ -39,71 +31,57 @@ def entries(text: str) -> dict[str, dict[str, str]]:
     return found
 
 
-ENTRIES = entries(FILE)
+def author_of(entry: Any) -> str:
+    return str(entry["author"].split(",")[0])
 
 
-def cited(citation: str) -> list[Cited]:
-    """The works that a citation names; the title is empty where it gives none."""
-    found = []
-    for part in re.sub(r"\([^()]*\)", "", citation).split(";"):
-        years = re.findall(r"\b(?:1[89]|20)\d\d\b", part)
-        assert years, f"{citation}: no year"
-        before = part[: part.index(years[0])]
-        authors, colon, rest = before.partition(": ")
-        author = re.split(r", | et al\.| and |:", authors.strip())[0].strip()
-        found.append(Cited(author.removesuffix(f" {years[0]}"), years[0], rest.rpartition(",")[0] if colon else ""))
-    return found
-
-
-def author_of(entry: dict[str, str]) -> str:
-    return entry["author"].split(",")[0]
-
-
-def find(work: Cited) -> list[str]:
-    return [key for key, one in ENTRIES.items() if (author_of(one), one["year"]) == (work.author, work.year)]
-
-
-def works(record: Any) -> list[Cited]:
-    return [] if record.citation == NO_SOURCE else cited(record.citation)
-
-
-def not_read(record: Any) -> bool:
-    return NOT_READ in record.citation or NOT_READ in (inspect.getdoc(record.function) or "")
+def test_the_library_reads_what_is_there() -> None:
+    assert entries(FILE) == {key: dict(entry) for key, entry in ENTRIES.items()}
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.name)
-def test_every_source_of_a_record_has_one_entry(record: Any) -> None:
-    for work in works(record):
-        keys = find(work)
-        assert len(keys) == 1, f"docs/references.bib must have one entry of {work.author} {work.year}, has {keys}"
-        assert work.title.casefold() in ENTRIES[keys[0]]["title"].casefold()
+def test_a_record_names_its_sources_by_key(record: registry.Record) -> None:
+    assert keys_of(record.source) or record.source == NO_SOURCE
+    for key in keys_of(record.source):
+        assert key in ENTRIES, f"references.bib must have an entry {key}"
+    assert "@" not in record.citation
+    assert NOT_READ not in record.source, "references.bib says what was not read"
+    assert not re.search(r"\d{4}", re.sub(r"@\w+", "", record.source)), "a work is named by its key alone"
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.name)
+def test_documentation_says_what_was_not_read(record: registry.Record) -> None:
+    text = inspect.getdoc(record.function) or ""
+    assert f"Source: {record.citation}" in text or f"Source: {short_citation(record.source)}" in text
+    assert (NOT_READ in text) == bool(record.not_read)
 
 
 def test_every_entry_is_cited() -> None:
     """By a record, or by the documentation of a loss or metric (the methods of `centerline_dice`)."""
-    of_records = {key for record in RECORDS for work in works(record) for key in find(work)}
+    of_records = {key for record in RECORDS for key in keys_of(record.source)}
     documentation = "\n".join(inspect.getdoc(record.function) or "" for record in RECORDS)
     for key in ENTRIES.keys() - of_records:
         author, year = author_of(ENTRIES[key]), ENTRIES[key]["year"]
         assert re.search(rf"{author}[^.;()]* {year}", documentation), f"nothing cites {key}"
 
 
-def test_what_was_not_read_is_said() -> None:
-    """An entry has the note where a record of the work has it, and nowhere else."""
-    unread = {key for record in RECORDS if not_read(record) for work in works(record) for key in find(work)}
-    assert {key for key, one in ENTRIES.items() if "note" in one} == unread
-    assert {one.get("note", NOT_READ) for one in ENTRIES.values()} == {NOT_READ}
+def test_what_was_not_read_can_be_listed() -> None:
+    unread = {key for record in RECORDS for key in record.not_read}
+    assert unread == {key for key, entry in ENTRIES.items() if "note" in entry}
+    assert {entry.get("note", NOT_READ) for entry in ENTRIES.values()} == {NOT_READ}
+    assert registry.losses["tversky_loss"].not_read == ("salehi2017tversky",)
+    assert registry.losses["focal_loss"].not_read == ()
 
 
 @pytest.mark.parametrize("key", ENTRIES)
 def test_an_entry_is_complete(key: str) -> None:
-    one = ENTRIES[key]
-    assert re.fullmatch(re.sub(r"[^a-z]", "", author_of(one).lower()) + one["year"] + "[a-z]+", key)
-    assert {"author", "title", "year"} <= one.keys()
-    place = {"article": "journal", "inproceedings": "booktitle", "book": "publisher", "misc": "eprint"}[one["kind"]]
-    assert place in one
-    assert re.fullmatch(r"10\.\d{4,}/\S+", one.get("doi", "10.0000/none"))
-    assert one.keys() <= {
+    entry = ENTRIES[key]
+    assert re.fullmatch(re.sub(r"[^a-z]", "", author_of(entry).lower()) + entry["year"] + "[a-z]+", key)
+    assert {"author", "title", "year"} <= entry.keys()
+    place = {"article": "journal", "inproceedings": "booktitle", "book": "publisher", "misc": "eprint"}[entry["kind"]]
+    assert place in entry
+    assert re.fullmatch(r"10\.\d{4,}/\S+", entry.get("doi", "10.0000/none"))
+    assert entry.keys() <= {
         "kind", "author", "title", "year", "journal", "booktitle", "publisher", "edition", "volume", "number", "pages", "doi",
         "eprint", "eprinttype", "note",
     }  # fmt: skip
@@ -113,19 +91,16 @@ def test_entries_are_in_order() -> None:
     assert list(ENTRIES) == sorted(ENTRIES)
 
 
-def test_a_citation_is_read() -> None:
-    assert cited("Salehi, Erdogmus: Tversky loss, in networks, MLMI 2017, eq. 3 (original not read)") == [
-        Cited("Salehi", "2017", "Tversky loss, in networks")
-    ]
-    assert cited("Yu, Blaschko: The Lovász hinge, ICML 2015; Berman, Rannen Triki 2018, eq. 7") == [
-        Cited("Yu", "2015", "The Lovász hinge"),
-        Cited("Berman", "2018", ""),
-    ]
-    assert cited("Ma et al.: Images, 2004 (as cited; original not read)") == [Cited("Ma", "2004", "Images")]
-    assert cited("van Rijsbergen: Information Retrieval, 1979, chapter 7")[0].author == "van Rijsbergen"
-    assert find(Cited("Nobody", "2017", "")) == []
-    with pytest.raises(AssertionError, match="no year"):
-        cited("Somebody: something")
+def test_sources_in_words() -> None:
+    source = "@yu2015learning; @berman2018lovasz, eq. 7; @caliva2019distance"
+    assert keys_of(source) == ("yu2015learning", "berman2018lovasz", "caliva2019distance")
+    assert short_citation(source) == (
+        "Yu, Blaschko 2015; Berman, Rannen Triki, Blaschko 2018, eq. 7; Caliva et al. 2019 (original not read)"
+    )
+    assert citation("@xie2015holistically, eq. 2") == "Xie, Tu: Holistically-nested edge detection, ICCV 2015, eq. 2"
+    assert citation(NO_SOURCE) == NO_SOURCE
+    with pytest.raises(KeyError):
+        citation("@nobody2017nothing")
 
 
 def test_a_broken_file_is_noticed() -> None:

@@ -207,7 +207,7 @@ def bad_for(domain: Any) -> dict[str, Any]:
             return {**NO_SEQUENCES, **sizes, "too many": (1.0,) * 5, "bool": True, "table": np.ones((2, 2))}
         case domains.Radii():
             return {**NO_SEQUENCES, "empty": (), "number": 3.0, "zero": (0,), "far": (1e9,), "None": None}
-        case domains.Field():
+        case domains.PixelMap():
             return {
                 **NO_ARRAYS,
                 "other shape": of_library(lambda: np.ones((3, 2), dtype=np.float32)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 import subprocess
 import sys
 import typing
@@ -17,11 +18,11 @@ import segloss_ref as ref
 from segloss_ref import domains, registry
 
 ROOT = Path(__file__).parents[2]
-RECORDS = [*registry.losses.values(), *registry.metrics.values()]
+RECORDS = [*registry.records.values()]
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.name)
-def test_records(record: registry.LossRecord | registry.MetricRecord) -> None:
+def test_records(record: registry.Record) -> None:
     assert getattr(ref, record.name) is record.function
     assert record.name in ref.__all__
     assert len(record.citation) > 10
@@ -35,7 +36,7 @@ def test_records(record: registry.LossRecord | registry.MetricRecord) -> None:
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.name)
-def test_docstrings(record: registry.LossRecord | registry.MetricRecord) -> None:
+def test_docstrings(record: registry.Record) -> None:
     text = inspect.getdoc(record.function) or ""
     for word in [*record.parameters, "Returns", "Raises", "Source", "reduction", "weight"]:
         assert word in text, f"{word} is not in the docstring of {record.name}"
@@ -59,9 +60,9 @@ def test_families() -> None:
 @pytest.fixture
 def records() -> Iterator[dict[str, Any]]:
     """What the registry holds, which must be the same after the test."""
-    before = {**registry.losses, **registry.metrics}
+    before = dict(registry.records)
     yield before
-    assert {**registry.losses, **registry.metrics} == before
+    assert dict(registry.records) == before
 
 
 def renamed(name: str, to: typing.Callable[..., Any]) -> typing.Callable[..., Any]:
@@ -73,20 +74,82 @@ def renamed(name: str, to: typing.Callable[..., Any]) -> typing.Callable[..., An
 def test_a_name_is_given_once(records: dict[str, Any], name: str) -> None:
     """By a loss or a metric, to a loss or a metric: the registry keeps what it has."""
     known = f"registry: {name} is registered already, by {records[name].function.__module__}.{name}"
-    for other, add in (("dice_loss", registry.add_loss), ("dice_score", registry.add_metric)):
+    for other in ("dice_loss", "dice_score"):
         mine = renamed(name, lambda pred, target=None: None)
         with pytest.raises(ValueError, match=known):
-            add(dataclasses.replace(records[other], name=name, function=mine))
+            dataclasses.replace(records[other], name="").completed_by(mine, "")
 
 
-@pytest.mark.parametrize("name", ["dice_loss", "dice_score", "my_los", ""])
+@pytest.mark.parametrize("name", ["dice_loss", "dice_score", "my_los"])
 def test_a_record_bears_the_name_of_its_function(records: dict[str, Any], name: str) -> None:
     def my_loss(pred: Any, target: Any = None) -> None:
         """Mine."""
 
-    for other, add in (("dice_loss", registry.add_loss), ("dice_score", registry.add_metric)):
+    for other in ("dice_loss", "dice_score"):
         with pytest.raises(ValueError, match=rf"must be its function's, 'my_loss', got '{name}'"):
-            add(dataclasses.replace(records[other], name=name, function=my_loss))
+            dataclasses.replace(records[other], name=name).completed_by(my_loss, "")
+
+
+@pytest.mark.parametrize("text", ["Mine.", "gamma : float > 0, default 2", "gamma : {alpha}", "`gamma` : {gamma}"])
+def test_a_parameter_is_documented_by_its_domain_and_default_alone(records: dict[str, Any], text: str) -> None:
+    def my_loss(pred: Any, target: Any, *, gamma: typing.Annotated[float, domains.Interval(0)] = 2.0) -> None: ...
+
+    my_loss.__doc__ = f"Mine.\n\n{text}\n    The exponent.\n"
+    with pytest.raises(ValueError, match=r"the docstring of my_loss must have a line 'gamma : \{gamma\}'"):
+        dataclasses.replace(records["dice_loss"], name="").completed_by(my_loss, "")
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.name)
+def test_documentation_says_domains_and_defaults(record: registry.Record) -> None:
+    text = inspect.getdoc(record.function) or ""
+    assert not re.findall(r"\{\w+\}", text.partition("Examples")[0])
+    for parameter in record.parameters.values():
+        (said,) = re.findall(rf"^{parameter.name} : (.*)$", text, re.M)
+        domain, _, default = said.partition(", default ")
+        assert domain == parameter.domain.text
+        if not parameter.required:
+            assert eval(default, {}) == parameter.default
+
+
+def test_domains_in_words() -> None:
+    assert [domain.text for domain in (
+        domains.Interval(0), domains.Interval(0, low_open=True), domains.Interval(0, 1, optional=True), domains.Interval(0, 1, high_open=True),
+        domains.Integer(1, 9), domains.Integer(2, optional=True), domains.OddInteger(), domains.Choice(("a", "b", 3)),
+        domains.Radii(), domains.LabelWeights("class"),
+    )] == [
+        "float >= 0", "float > 0", "float in [0, 1] or None", "float in [0, 1)",
+        "int from 1 to 9", "int >= 2 or None", "odd int from 1 to 1001", '"a", "b" or 3',
+        "one or more numbers in (0, 128]", "one number a class, or None",
+    ]  # fmt: skip
+
+
+def unbalanced(latex: str) -> bool:
+    depth = 0
+    for sign in re.findall(r"\\[{}]|[{}]", latex):
+        depth += {"{": 1, "}": -1}.get(sign, 0)
+        if depth < 0:
+            return True
+    return depth != 0 or latex.count(r"\left") != latex.count(r"\right")
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.name)
+def test_formulas_in_latex(record: registry.Record) -> None:
+    mathtext = pytest.importorskip("matplotlib.mathtext")
+    both = record.latex + record.derivative
+    assert record.latex
+    assert bool(record.derivative) == record.is_loss
+    for formula in filter(None, (record.latex, record.derivative)):
+        assert not unbalanced(formula)
+        mathtext.MathTextParser("path").parse(f"${formula}$")
+    for symbols, meaning in record.symbols.items():
+        for symbol in symbols.split(", ") if "(" not in symbols else [symbols]:
+            assert symbol in both, symbol
+        assert meaning
+
+
+def test_broken_latex_is_found() -> None:
+    assert all(map(unbalanced, [r"\frac{1}{N", r"}{", r"\left( x )"]))
+    assert not unbalanced(r"\{\frac{1}{2}\left(x\right)")
 
 
 @pytest.mark.parametrize(
@@ -97,9 +160,9 @@ def test_a_module_may_be_executed_anew(family: str, module: str) -> None:
 import importlib, segloss_ref
 from segloss_ref import registry
 from segloss_ref.{family} import {module}
-before = {{**registry.losses, **registry.metrics}}
+before = dict(registry.records)
 importlib.reload({module})
-after = {{**registry.losses, **registry.metrics}}
+after = dict(registry.records)
 assert before.keys() == after.keys()
 replaced = [name for name in before if before[name].function is not after[name].function]
 assert replaced

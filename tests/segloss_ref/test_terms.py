@@ -11,27 +11,27 @@ import pytest
 
 import segloss_ref as ref
 from segloss_ref import registry
-from segloss_ref.engine.loss import evaluate_gradient, kernel_of
-from segloss_ref.engine.regions import Region, Term
+from segloss_ref.engine.loss import evaluate_gradient, loss_of
+from segloss_ref.engine.regions import Regions, Term
 
 NAMES = [name for name, one in registry.losses.items() if not (one.partial or one.needs_class_axis or one.spatial)]
 P, Y, WEIGHT = np.array([0.91, 0.32, 0.64, 0.13]), np.array([1, 1, 0, 0]), np.array([1.0, 2.0, 3.0, 0.5])
 
 
-def term_of(name: str, r: Region) -> Term:
+def term_of(name: str, r: Regions) -> Term:
     record = registry.losses[name]
     own = {parameter.name: parameter.default for parameter in record.parameters.values()}
-    return kernel_of(record.function).formula(r, **own)
+    return loss_of(record.function).formula(r, **own)
 
 
 @pytest.mark.parametrize("weight", [None, WEIGHT], ids=["plain", "weighted"])
 @pytest.mark.parametrize(("first", "second"), [*itertools.combinations_with_replacement(NAMES, 2)])
 def test_a_sum_of_two_losses_has_the_sum_of_their_gradients(first: str, second: str, weight: Any) -> None:
-    def formula(r: Region) -> Term:
+    def formula(r: Regions) -> Term:
         whole = r.part(0.25, term_of(first, r)) + r.part(0.75, term_of(second, r))
         return whole.through(r.xp.tanh(whole.value), 1 - r.xp.tanh(whole.value) ** 2)
 
-    kernel = replace(kernel_of(ref.binary_cross_entropy), formula=formula, hard_target=True)
+    kernel = replace(loss_of(ref.binary_cross_entropy), formula=formula, hard_target=True)
     common = {} if weight is None else {"weight": weight}
     _, gradient = evaluate_gradient(kernel, P, Y, common)
     steps = 1e-6 * np.eye(P.size)
@@ -40,10 +40,10 @@ def test_a_sum_of_two_losses_has_the_sum_of_their_gradients(first: str, second: 
 
 
 def test_a_mean_over_the_classes_present_is_not_lost_in_a_sum() -> None:
-    def formula(r: Region) -> Term:
+    def formula(r: Regions) -> Term:
         present = term_of("lovasz_softmax_loss", r)
         return present + present
 
-    kernel = replace(kernel_of(ref.lovasz_softmax_loss), formula=lambda r, **own: formula(r))
+    kernel = replace(loss_of(ref.lovasz_softmax_loss), formula=lambda r, **own: formula(r))
     with pytest.raises(ValueError, match="cannot be added"):
         evaluate_gradient(kernel, np.array([[0.9, 0.2], [0.1, 0.8]]), np.array([0, 0]), {"class_axis": 0})

@@ -20,7 +20,7 @@ import torch
 from torch._subclasses import FakeTensor
 from torch.nn import functional
 
-from segloss_ref._backend import Array, Backend, Pull
+from segloss_ref._backend import Array, Backend, Constants, Differentiable, Pull
 from segloss_ref._distance import squared_distance as portable_squared_distance
 
 from .. import _host
@@ -38,14 +38,15 @@ _WITHOUT_FLOAT64 = ("mps",)
 
 
 class _ClosedForm(torch.autograd.Function):
-    """`run` with its own gradient: inputs (run, pred, target, weight, class_weight, field, wanted), outputs (value,
-    gradient)."""
+    """`run` with its own gradient: inputs (run, pred, constants one by one, wanted), outputs (value, gradient)."""
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(run: Any, pred: Any, target: Any, weight: Any, class_weight: Any, field: Any, wanted: bool) -> Any:
-        value, gradient = run(pred, target, weight, class_weight, field, gradient=wanted)
+    def forward(
+        run: Differentiable, pred: Any, target: Any, weight: Any, class_weight: Any, pixel_map: Any, wanted: bool
+    ) -> Any:
+        value, gradient = run(pred, Constants(target, weight, class_weight, pixel_map), gradient=wanted)
         return value, pred.new_empty(0) if gradient is None else gradient
 
     @staticmethod
@@ -63,23 +64,23 @@ class _ClosedForm(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *cotangents: Any) -> Any:
-        pred, *constants, gradient = ctx.saved_tensors
-        cotangent, run = cotangents[0], ctx.run
+        pred, *saved, gradient = ctx.saved_tensors
+        constants, cotangent, run = Constants(*saved), cotangents[0], ctx.run
         spare, ctx.spare = ctx.spare, None
         if cotangent is None:
             return None, None, None, None, None, None, None
         # What torch.autograd batches by itself counts as no transform; that such a tensor has no memory shows it.
         batched = not torch.compiler.is_compiling() and not torch._C._has_storage(cotangent)
         if torch.is_grad_enabled():
-            _, by_pred = run(pred, *constants, gradient=True, cotangent=cotangent)
+            _, by_pred = run(pred, constants, gradient=True, cotangent=cotangent)
         elif not ctx.ready:
             # Where gradients are enabled nothing is looked at or overwritten, and here there is none to record.
             with torch.set_grad_enabled(batched):
-                _, by_pred = run(pred.detach(), *constants, gradient=True, cotangent=cotangent)
+                _, by_pred = run(pred.detach(), constants, gradient=True, cotangent=cotangent)
         else:
             handed_over = gradient is None and not batched
             if gradient is None:
-                gradient = run(pred, *constants, gradient=True)[1] if spare is None else spare
+                gradient = run(pred, constants, gradient=True)[1] if spare is None else spare
             factor = run.spread(torch, cotangent.to(gradient.dtype), gradient.shape)
             if not handed_over:
                 by_pred = run.scaled(torch, gradient, factor)
@@ -102,10 +103,11 @@ class _WithForwardMode(_ClosedForm):
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:
-        pred, *constants = ctx.saved_tensors
+        pred, *saved = ctx.saved_tensors
+        constants = Constants(*saved)
 
         def value(x: Any) -> Any:
-            return ctx.run(x, *constants, gradient=False)[0]
+            return ctx.run(x, constants, gradient=False)[0]
 
         return torch.func.jvp(value, (pred,), (tangents[1],))[1], None
 
@@ -204,11 +206,11 @@ class _Torch(Backend):
     def guard(self) -> AbstractContextManager[Any]:
         return torch.no_grad()
 
-    def apply(self, run: Any, pred: Array, *constants: Array) -> Array:
-        constants = tuple(_constant(one) for one in constants)
+    def apply(self, run: Differentiable, pred: Array, constants: Constants) -> Array:
+        constants = Constants(*(_constant(array) for array in constants))
         if not (torch.is_grad_enabled() and getattr(pred, "requires_grad", False)):
             with torch.no_grad():
-                return run(pred, *constants, gradient=False)[0]
+                return run(pred, constants, gradient=False)[0]
         function = _ClosedForm if torch.compiler.is_compiling() else _WithForwardMode
         value, _ = function.apply(run, pred, *constants, not run.couples)  # type: ignore[no-untyped-call]
         return value

@@ -21,7 +21,7 @@ import torch
 
 import segloss_ref
 from segloss_ref import registry
-from segloss_ref.engine.loss import kernel_of, split_keywords
+from segloss_ref.engine.loss import loss_of
 
 __all__ = [
     "BalancedCrossEntropy",
@@ -58,15 +58,11 @@ class LossModule(torch.nn.Module):
 
     def __init__(self, *extra: Any, **keywords: Any) -> None:
         super().__init__()
-        kernel = kernel_of(type(self).loss)
+        loss = loss_of(type(self).loss)
         if extra:
-            known = ", ".join(
-                [*registry.losses[kernel.name].parameters, *sorted(registry.losses[kernel.name].keywords)]
-            )
-            raise TypeError(
-                f"{kernel.name}: a module takes keywords alone, of {known}; got {len(extra)} without a name"
-            )
-        kernel.bind(*split_keywords(kernel, keywords))  # a wrong keyword is an error here, not in the first batch
+            known = ", ".join([*loss.parameters, *sorted(loss.keywords)])
+            raise TypeError(f"{loss.name}: a module takes keywords alone, of {known}; got {len(extra)} without a name")
+        loss.checked(*loss.split(keywords))  # a wrong keyword is an error here, not in the first batch
         self._plain: dict[str, Any] = {}
         self._tensors: list[str] = []
         for name, value in keywords.items():

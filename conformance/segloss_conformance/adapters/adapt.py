@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from segloss_ref import registry, validate
-from segloss_ref.domains import Field, Interval, LabelWeights, Smooth, Spacing, smooth_pair
+from segloss_ref.domains import Interval, LabelWeights, PixelMap, Smooth, Spacing, smooth_pair
 
 from ..cases.bits import rounded
 from ..cases.case import Case, Grid
@@ -60,7 +60,7 @@ def _plain_loss(case: Case) -> _Plain:
     else:
         hot, ignored = np.moveaxis(case.target, class_axis, 0).astype(float), np.zeros(pixels, bool)
     weight = np.broadcast_to(case.keywords.get("weight", 1.0), pixels)
-    logits = bool(case.keywords.get("from_logits", getattr(registry.losses[case.name], "logits_only", False)))
+    logits = bool(case.keywords.get("from_logits", registry.losses[case.name].logits_only))
     return _Plain(pred, hot, ignored, weight, logits)
 
 
@@ -132,7 +132,7 @@ def _predictions(plain: _Plain, binding: Binding, dtype: str) -> Any:
         z = pred if plain.logits else np.round((pred - 0.5) * 16 * 64) / 64
         if "not saturated" in domain:
             z = np.clip(z, -8, 8)
-        if getattr(binding.record, "spatial", False):
+        if binding.record.spatial:
             z = np.where(np.abs(z) < _FAINT, 0.0, z)
         if dtype == "float16":
             z = np.where(np.abs(z) >= _NARROW, np.sign(z) * _NARROW, np.clip(z, -8, 8))
@@ -155,7 +155,7 @@ def _predictions(plain: _Plain, binding: Binding, dtype: str) -> Any:
 def _own(binding: Binding, drawn: Mapping[str, Any], dtype: str, axes: int) -> dict[str, Any]:
     """The values of the reference's parameters by which the callable is called; `axes` is the number of spatial axes."""
     values: dict[str, Any] = {}
-    refused = getattr(binding.record, "class_axis_refuses", ()) if binding.classes == "exclusive" else ()
+    refused = binding.record.class_axis_refuses if binding.classes == "exclusive" else ()
     for name, parameter in binding.record.parameters.items():
         value = parameter.default
         if value is inspect.Parameter.empty:
@@ -173,7 +173,7 @@ def _own(binding: Binding, drawn: Mapping[str, Any], dtype: str, axes: int) -> d
 
 def _plain_value(domain: Any, value: Any, axes: int, default: Any) -> Any:
     """A drawn value as somebody else's function can take it: numbers, and no None where a number is meant."""
-    if isinstance(domain, LabelWeights | Field):
+    if isinstance(domain, LabelWeights | PixelMap):
         return default
     if isinstance(domain, Spacing):
         numbers = (1.0,) if value is None else tuple(value) if np.ndim(value) else (value,)
@@ -226,7 +226,7 @@ def fit(binding: Binding, drawn: Case, dtype: str) -> BoundCase | None:
     floating = dtype if dtype in ("float64", "float32", "float16", "bfloat16") else "float64"
     pred = _predictions(plain, binding, floating) if binding.is_loss else rounded(plain.pred, floating)
     hot = plain.hot
-    soft = "soft-target" in binding.domain and not getattr(record, "hard_target", False)
+    soft = "soft-target" in binding.domain and not record.hard_target
     hard = binding.target == "index" or not soft
     if hard:
         hot = one_hot(hot.argmax(0), classes) if binding.classes == "exclusive" else (hot > 0.5).astype(float)
@@ -366,12 +366,12 @@ def _places(binding: Binding, letters: str) -> tuple[dict[str, Any], tuple[int, 
     """(keywords that name axes and the reduction, axes of the values to be averaged)."""
     record = binding.record
     family: str = record.family
-    geometric = getattr(record, "spatial", False) or family == "surface"
+    geometric = record.spatial or family == "surface"
     exclusive = binding.classes == "exclusive" and binding.pool != "all"
     keywords: dict[str, Any] = {}
     if exclusive:
         keywords["class_axis"] = letters.index("C")
-    if binding.is_loss and binding.takes == "logit" and "from_logits" in getattr(record, "keywords", ()):
+    if binding.is_loss and binding.takes == "logit" and "from_logits" in record.keywords:
         keywords["from_logits"] = True
     inside = list(letters)
     if exclusive or binding.classes == "independent" or (geometric and "C" in letters):
@@ -381,7 +381,7 @@ def _places(binding: Binding, letters: str) -> tuple[dict[str, Any], tuple[int, 
     everything = [one for one in letters if not (exclusive and one == "C")]
     if letters and inside != everything:
         keywords["axis"] = tuple(letters.index(one) for one in inside)
-    per_class = not binding.is_loss or getattr(record, "per_class", False) or not exclusive
+    per_class = not binding.is_loss or record.per_class or not exclusive
     kept = [one for one in letters if one not in inside and (one != "C" or per_class)]
     wanted = {"per-image": "N", "per-class": "C", "per-image-and-class": "NC"}.get(binding.returns)
     if wanted is None:

@@ -68,9 +68,9 @@ class Binding:
     """Seconds that one call may take."""
 
     @property
-    def record(self) -> registry.LossRecord | registry.MetricRecord:
+    def record(self) -> registry.Record:
         """The record of the loss or metric that `call` claims to be."""
-        return registry.losses[self.spec] if self.spec in registry.losses else registry.metrics[self.spec]
+        return registry.records[self.spec]
 
     @property
     def is_loss(self) -> bool:
@@ -157,7 +157,7 @@ def bind(
     ConfigurationError
         (a ``ValueError``) with one line that names the key, what was given and what was expected.
     """
-    records = {**registry.losses, **registry.metrics}
+    records = dict(registry.records)
     if spec not in records:
         raise ConfigurationError(f"spec must be one of {', '.join(records)}, got {spec!r}")
     record = records[spec]
@@ -178,8 +178,8 @@ def bind(
     if how["framework"] in (None, "auto"):
         how["framework"] = framework_of(call)
 
-    categorical = how.get("layout", "").replace("any", "") or getattr(record, "needs_class_axis", False)
-    needs = getattr(record, "needs_class_axis", False)
+    categorical = how.get("layout", "").replace("any", "") or record.needs_class_axis
+    needs = record.needs_class_axis
     how.setdefault("target", "onehot" if needs else "binary")
     how.setdefault("layout", "NCHW" if categorical and how["target"] != "binary" else "any")
     if how["target"] != "binary" and how["layout"] == "any":
@@ -189,9 +189,7 @@ def bind(
         how.get("takes") == "label" and "C" not in how["layout"]
     ):  # label maps lack the axis; C says where it would stand
         how["layout"] = how["layout"].replace("N", "NC") if "N" in how["layout"] else "C" + how["layout"]
-    how.setdefault(
-        "takes", ("logit" if getattr(record, "logits_only", False) else "probability") if is_loss else "mask"
-    )
+    how.setdefault("takes", ("logit" if record.logits_only else "probability") if is_loss else "mask")
     how.setdefault("returns", "loss" if is_loss else "score")
     for name in ("pool", "target", "takes", "returns", "framework"):
         if name in how:

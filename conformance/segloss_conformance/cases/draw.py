@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as hypothesis_seed
 
-from segloss_ref.registry import LossRecord, MetricRecord
+from segloss_ref.registry import Record
 
 from .case import Case
 from .strategies import cases
@@ -16,7 +16,7 @@ __all__ = ["ALL_HEALTH_CHECKS", "draw"]
 ALL_HEALTH_CHECKS = tuple(getattr(HealthCheck, name) for name in ("too_slow", "data_too_large", "filter_too_much"))
 
 
-def draw(record: LossRecord | MetricRecord, examples: int, seed: int) -> list[Case]:
+def draw(record: Record, examples: int, seed: int) -> list[Case]:
     """Distinct cases, the same for the same seed."""
     found: dict[str, Case] = {}
 

@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from segloss_ref.registry import LossRecord, MetricRecord
+from segloss_ref.registry import LossRecord, Record
 
 from ..truth.closed_forms import CLOSED_FORMS
 from .case import Case
 
 __all__ = ["closed_cases", "edge_cases", "plain_cases"]
 
-Record = LossRecord | MetricRecord
 # Two images of 2 x 3 pixels and three classes, small because the textbook is slow, and with no symmetry in the numbers.
 _LABELS = (np.arange(12).reshape(2, 2, 3) * 7 // 3) % 3
 
@@ -76,10 +75,10 @@ def _edge_arrays(is_loss: bool) -> Iterator[tuple[Any, Any]]:
 def edge_cases(record: Record) -> Iterator[Case]:
     """Cases at the edges of the domain; what a binding does not support it drops."""
     is_loss = isinstance(record, LossRecord)
-    logits_only = getattr(record, "logits_only", False)
+    logits_only = record.logits_only
     for pred, target in _edge_arrays(is_loss):
         given = np.where(pred > 0.5, 4.0, -4.0) * np.maximum(np.abs(pred - 0.5) * 2, 0.25) if logits_only else pred
-        kind = target if is_loss and not getattr(record, "hard_target", False) else (target > 0.5).astype(np.int64)
+        kind = target if is_loss and not record.hard_target else (target > 0.5).astype(np.int64)
         yield Case(record.name, given if is_loss else pred > 0.5, kind, is_loss=is_loss)
     if not is_loss:
         return

@@ -40,8 +40,8 @@ class Vector:
     flags: tuple[str, ...]
 
 
-def _record(case: Case) -> registry.LossRecord | registry.MetricRecord:
-    return (registry.losses if case.is_loss else registry.metrics)[case.name]
+def _record(case: Case) -> registry.Record:
+    return registry.records[case.name]
 
 
 def parameters(case: Case) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from segloss_ref import domains
-from segloss_ref.registry import LossRecord, MetricRecord
+from segloss_ref.registry import LossRecord, MetricRecord, Record
 
 from .case import Case, Grid
 from .drawing import edited, masks, said_of_nothing, solids
@@ -92,7 +92,7 @@ def _(domain: domains.Spacing, name: str) -> st.SearchStrategy[Any]:
 
 
 @parameter.register
-def _(domain: domains.Field, name: str) -> st.SearchStrategy[Any]:
+def _(domain: domains.PixelMap, name: str) -> st.SearchStrategy[Any]:
     return st.none()  # likewise
 
 
@@ -291,7 +291,7 @@ def loss_cases(draw: Draw, record: LossRecord) -> Case:
             )
         elif isinstance(found.domain, domains.Spacing):
             keywords[name] = draw(_spacing(_dimensions(len(shape), class_axis, axis)))
-        elif isinstance(found.domain, domains.Field):
+        elif isinstance(found.domain, domains.PixelMap):
             if "spacing" not in keywords:
                 keywords[name] = draw(_field(shape))
         elif isinstance(found.domain, domains.Radii) and _dimensions(len(shape), class_axis, axis) > 2:
@@ -374,9 +374,10 @@ def metric_cases(draw: Draw, record: MetricRecord) -> Case:
     return Case(record.name, pred, target, keywords, "narrow", is_loss=False)
 
 
-def cases(record: LossRecord | MetricRecord) -> st.SearchStrategy[Case]:
+def cases(record: Record) -> st.SearchStrategy[Case]:
     """Cases of a loss or metric whose value does not hang on a rounding."""
     if isinstance(record, MetricRecord):
         return metric_cases(record) if record.family == "counts" else surface_cases(record)
+    assert isinstance(record, LossRecord)
     drawn = loss_cases(record)
     return drawn.filter(lambda case: not case.answer.jump) if record.spatial else drawn

@@ -250,7 +250,7 @@ def _as_on_paper(case: BoundCase, drawn: Case) -> bool:
     told = {name: case.keywords.get(name, default) for name, default in defaults.items()}
     kept = all(told[name] == value for name, value in drawn.keywords.items() if name in told)
     numbers = np.asarray(case.pred, dtype=float).ravel()
-    takes = case.binding.takes == "logit" and case.is_loss and not getattr(case.binding.record, "logits_only", False)
+    takes = case.binding.takes == "logit" and case.is_loss and not case.binding.record.logits_only
     return (
         kept
         and not takes

@@ -87,7 +87,7 @@ def _alternatives(binding: Binding) -> list[tuple[str, Binding]]:
 def _suspicions(binding: Binding) -> list[tuple[str, Binding]]:
     """Other readings under which the numbers may be right, so that the function is, but something else was promised."""
     found = []
-    if binding.is_loss and not getattr(binding.record, "logits_only", False):
+    if binding.is_loss and not binding.record.logits_only:
         other = {"probability": "logit", "logit": "probability"}.get(binding.takes)
         if other is not None and not (binding.pool == "all" and other == "logit" and binding.classes == "exclusive"):
             found.append((f"takes = {other!r}", binding.changed(takes=other)))

@@ -21,7 +21,7 @@ def execute(options: argparse.Namespace) -> int:
     from ..subjects.library import libraries
     from ..subjects.subject import Absent
 
-    records: list[registry.LossRecord | registry.MetricRecord] = [*registry.losses.values(), *registry.metrics.values()]
+    records: list[registry.Record] = [*registry.records.values()]
     for record in records:
         print(f"{record.family:13} {record.name:30} {record.citation}")
     for column in libraries():

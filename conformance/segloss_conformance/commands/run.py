@@ -41,7 +41,7 @@ def execute(options: argparse.Namespace) -> int:
     from ..subjects.subject import Absent, Implementation
     from ..subjects.third_party import third_parties
 
-    records: dict[str, registry.LossRecord | registry.MetricRecord] = {**registry.losses, **registry.metrics}
+    records: dict[str, registry.Record] = dict(registry.records)
     for name in options.only or []:
         if name not in records:
             raise UsageError(f"--only must be one of {', '.join(records)}, got {name!r}")

@@ -106,7 +106,7 @@ class Asked:
             truth, factor = case.pulled, float(np.abs(called.cotangent).max(initial=0))
         if called.gradient is None or truth is None or case.answer.kink:
             return None
-        if not getattr(self.binding.record, "smooth", True) and "certain" in case.tags:
+        if not self.binding.record.smooth and "certain" in case.tags:
             return None  # an error of exactly 0 is a kink, too
         if called.gradient.shape != case.pred.shape:
             message = f"the gradient has shape {called.gradient.shape}, expected {case.pred.shape}"

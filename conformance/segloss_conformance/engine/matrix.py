@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from hypothesis import find, settings
 from hypothesis.errors import NoSuchExample
 
-from segloss_ref.registry import LossRecord, MetricRecord
+from segloss_ref.registry import Record
 
 from ..cases.case import Case
 from ..cases.draw import ALL_HEALTH_CHECKS, draw
@@ -61,9 +61,7 @@ class Cell:
         return "conforms" if self.examples else "not run"
 
 
-def shrink(
-    record: LossRecord | MetricRecord, implementation: Implementation, first: Case, failure: Failure, budget: int = 400
-) -> Minimal:
+def shrink(record: Record, implementation: Implementation, first: Case, failure: Failure, budget: int = 400) -> Minimal:
     """The simplest case on which the implementation fails the same check; the first one where none simpler is found."""
     best = Minimal(failure, first)
 
@@ -105,7 +103,7 @@ def _known(cells: Sequence[Cell], implementation: Implementation, failure: Failu
 
 
 def run_record(
-    record: LossRecord | MetricRecord,
+    record: Record,
     implementations: Sequence[Implementation],
     examples: int,
     seed: int = 0,

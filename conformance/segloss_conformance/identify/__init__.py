@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from segloss_ref.registry import LossRecord, MetricRecord
+from segloss_ref.registry import Record
 
 from ..adapters.binding import Binding
 from ..adapters.callers import caller
@@ -103,7 +103,7 @@ def identify(
     return search(chosen, of_function(target), setting, seed=seed, confirm=confirm)
 
 
-def hint(implementation: Any, record: LossRecord | MetricRecord, case: Case | None) -> str | None:
+def hint(implementation: Any, record: Record, case: Case | None) -> str | None:
     """One sentence that names the convention behind a failing check; None where there is none to be named.
 
     Parameters
@@ -131,10 +131,10 @@ def hint(implementation: Any, record: LossRecord | MetricRecord, case: Case | No
     return f"your {record.name} is ours, except: {'; '.join(found)}"
 
 
-def _of_cases(implementation: Any, record: LossRecord | MetricRecord, case: Case, family: Family) -> Finding:
+def _of_cases(implementation: Any, record: Record, case: Case, family: Family) -> Finding:
     declared = {name: value for name, value in telling_values(record.name).items() if name in record.parameters}
     classes = 3 if case.keywords.get("class_axis") is not None else 1
-    refused: frozenset[str] = getattr(record, "class_axis_refuses", frozenset()) if classes > 1 else frozenset()
+    refused: frozenset[str] = record.class_axis_refuses if classes > 1 else frozenset()
     declared = {name: value for name, value in declared.items() if name not in refused}
     setting = Setting(
         record.name, "logit" if case.is_loss and case.keywords.get("from_logits") else "probability", classes, declared

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from segloss_ref import registry
-from segloss_ref.registry import LossRecord, MetricRecord
+from segloss_ref.registry import Record
 
 from ..cases.case import Case
 from ..cases.draw import draw
@@ -40,7 +40,7 @@ AT_ONE = [one for one in MUTANTS if not one.scaled]
 """Those whose gradient is asked at a cotangent of 1, the only one that vectors know."""
 
 
-def _record(name: str) -> LossRecord | MetricRecord:
+def _record(name: str) -> Record:
     return registry.losses[name] if name in registry.losses else registry.metrics[name]
 
 

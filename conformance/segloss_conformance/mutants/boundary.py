@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from segloss_ref import domains
 from segloss_ref.engine.probability import Slope
-from segloss_ref.engine.regions import Region, Term
+from segloss_ref.engine.regions import Regions, Term
 from segloss_ref.losses import _geometry as geometry
 from segloss_ref.losses import boundary, distribution
 from segloss_ref.losses._filters import gaussian_statistics
@@ -18,11 +18,11 @@ from ..cases.case import Case
 from .kit import Answer, mutant, parameter, refer, with_formula
 
 
-def _steps(r: Region, spacing: Any) -> tuple[float, ...]:
+def _steps(r: Regions, spacing: Any) -> tuple[float, ...]:
     return domains.steps("a mutant", spacing, r.axes)
 
 
-def _every_image(r: Region, mask: Any, spacing: Any, field: Any) -> Any:
+def _every_image(r: Regions, mask: Any, spacing: Any, field: Any) -> Any:
     """`field(image, steps)` of every image of a mask."""
     kept = [axis for axis in range(mask.ndim) if axis not in r.axes]
     order = (*kept, *r.axes)
@@ -45,7 +45,7 @@ def _phantom(image: Any, steps: tuple[float, ...]) -> Any:
 def _signed(case: Case, change: Any) -> Answer:
     """The boundary loss with D altered."""
 
-    def formula(r: Region, *, spacing: Any) -> Term:
+    def formula(r: Regions, *, spacing: Any) -> Term:
         y = geometry.target_mask(r)
         d = geometry.boundary_distance(r, y, _steps(r, spacing))
         signed = change(r, y, d, spacing)
@@ -116,7 +116,7 @@ def boundary_spacing_reversed(case: Case) -> Answer:
 
 @mutant("boundary_loss", "the distances are those of the prediction's mask")
 def boundary_of_prediction(case: Case) -> Answer:
-    def formula(r: Region, *, spacing: Any) -> Term:
+    def formula(r: Regions, *, spacing: Any) -> Term:
         mask = geometry.predicted_mask(r)
         d = geometry.boundary_distance(r, mask, _steps(r, spacing))
         signed = np.where(mask, -d, d)
@@ -133,7 +133,7 @@ def _far(case: Case, change: Any, power: int = 2) -> Answer:
     if parameter(case, "method") != "distance":
         return refer(case)
 
-    def formula(r: Region, *, alpha: float, spacing: Any, **own: Any) -> Term:
+    def formula(r: Regions, *, alpha: float, spacing: Any, **own: Any) -> Term:
         steps = _steps(r, spacing)
         p, y = geometry.predicted_mask(r), geometry.target_mask(r)
         d_p, d_y = (geometry.boundary_distance(r, mask, steps) for mask in (p, y))
@@ -206,7 +206,7 @@ def erosion_one_less(case: Case) -> Answer:
 
 @mutant("hausdorff_loss", "the k-th erosion counts (k - 1)^alpha")
 def erosion_counted_from_0(case: Case) -> Answer:
-    def formula(r: Region, *, alpha: float, erosions: int, rescale: Any, **own: Any) -> Term:
+    def formula(r: Regions, *, alpha: float, erosions: int, rescale: Any, **own: Any) -> Term:
         term = boundary._by_erosion(r, alpha=alpha, erosions=erosions, rescale=rescale)
         whole = boundary._by_erosion(r, alpha=1e-9, erosions=erosions, rescale=rescale)
         return Term(term.value - whole.value, lambda f: term.slope(f) + whole.slope(-f))
@@ -234,15 +234,15 @@ def convolution_unweighted(case: Case) -> Answer:
 
 @mutant("hausdorff_loss", "the gradient of the convolutions is left out: the value is right")
 def convolution_detached(case: Case) -> Answer:
-    def formula(r: Region, *, alpha: float, radii: Any, **own: Any) -> Term:
+    def formula(r: Regions, *, alpha: float, radii: Any, **own: Any) -> Term:
         term = boundary._by_convolution(r, alpha=alpha, radii=radii)
-        p, y = r.image.prob.p, r.image.y
+        p, y = r.images.prob.p, r.images.y
         error = p - y
         share = 1.0 if r.weight is None else r.weight
 
         def slope(factor: Any) -> Slope:
             by_p = share * r.per_pixel(factor) * 2 * error * (p + y)
-            return Slope(pred=r.image.prob.pull(Slope(p=by_p)))
+            return Slope(pred=r.images.prob.pull(Slope(p=by_p)))
 
         return Term(term.value, slope)
 
@@ -257,9 +257,9 @@ def _mapped(case: Case, change: Any) -> Answer:
     if parameter(case, "phi") is not None:
         return refer(case)
 
-    def formula(r: Region, *, phi: Any, spacing: Any) -> Term:
+    def formula(r: Regions, *, phi: Any, spacing: Any) -> Term:
         d = geometry.boundary_distance(r, geometry.target_mask(r), _steps(r, spacing))
-        return distribution._distance_map_loss(r, phi=change(r, d), spacing=spacing)
+        return distribution._distance_map.formula(r, phi=change(r, d), spacing=spacing)
 
     return with_formula(case, formula)
 
@@ -307,7 +307,7 @@ def _strayed(case: Case, scope: str, change: Any) -> Answer:
     if parameter(case, "scope") != scope:
         return refer(case)
 
-    def formula(r: Region, *, scope: str, spacing: Any) -> Term:
+    def formula(r: Regions, *, scope: str, spacing: Any) -> Term:
         p, y = geometry.predicted_mask(r), geometry.target_mask(r)
         e = change(r, p, y, _steps(r, spacing))
         cross, slope = r.prob.binary_cross_entropy(r.y)
@@ -316,7 +316,7 @@ def _strayed(case: Case, scope: str, change: Any) -> Answer:
     return with_formula(case, formula)
 
 
-def _directed(r: Region, mine: Any, other: Any, steps: Any, how: str = "mean") -> Any:
+def _directed(r: Regions, mine: Any, other: Any, steps: Any, how: str = "mean") -> Any:
     apart = geometry.contour_distance(r, other, steps)
     points = geometry.contour(r, mine)
     if how == "max":
@@ -347,7 +347,7 @@ def shape_sum(case: Case) -> Answer:
 
 @mutant("shape_aware_loss", "the distance to the target itself in place of its contour")
 def shape_to_mask(case: Case) -> Answer:
-    def e(r: Region, p: Any, y: Any, steps: Any) -> Any:
+    def e(r: Regions, p: Any, y: Any, steps: Any) -> Any:
         apart = np.sqrt(r.prob.backend.squared_distance(y, r.axes, steps))
         apart = np.where(np.isinf(apart), 0.0, apart)
         points = geometry.contour(r, p)
@@ -389,8 +389,8 @@ def shape_without_1(case: Case) -> Answer:
 def _similar(case: Case, structure: Any = None, choose: Any = None, divide: Any = None, weigh: bool = True) -> Answer:
     """The structural similarity loss with one of its steps altered."""
 
-    def formula(r: Region, *, window: int, sigma: float, c4: float, beta: float) -> Term:
-        y, p = r.image.y, r.image.prob.p
+    def formula(r: Regions, *, window: int, sigma: float, c4: float, beta: float) -> Term:
+        y, p = r.images.y, r.images.prob.p
         found = [(x, *gaussian_statistics(r.prob.backend, x, r.axes, window, sigma)) for x in (y, p)]
         e = abs((structure or _as_it_is)(r, found, c4))
         f = ((choose or (lambda e, beta, largest: e > beta * largest))(e, beta, r.largest(e))).astype(float)
@@ -403,22 +403,22 @@ def _similar(case: Case, structure: Any = None, choose: Any = None, divide: Any 
     return with_formula(case, formula)
 
 
-def _as_it_is(r: Region, found: Any, c4: float) -> Any:
+def _as_it_is(r: Regions, found: Any, c4: float) -> Any:
     (y, mean_y, sd_y), (p, mean_p, sd_p) = found
     return (y - mean_y + c4) / (sd_y + c4) - (p - mean_p + c4) / (sd_p + c4)
 
 
-def _mean_below(r: Region, found: Any, c4: float) -> Any:
+def _mean_below(r: Regions, found: Any, c4: float) -> Any:
     (y, mean_y, sd_y), (p, mean_p, _) = found
     return (y - mean_y + c4) / (sd_y + c4) - (p - mean_p + c4) / (mean_p + c4)
 
 
-def _crossed(r: Region, found: Any, c4: float) -> Any:
+def _crossed(r: Regions, found: Any, c4: float) -> Any:
     (y, mean_y, sd_y), (p, mean_p, sd_p) = found
     return (y - mean_p + c4) / (sd_y + c4) - (p - mean_y + c4) / (sd_p + c4)
 
 
-def _global(r: Region, found: Any, c4: float) -> Any:
+def _global(r: Regions, found: Any, c4: float) -> Any:
     def structure(x: Any) -> Any:
         return (x - x.mean(axis=r.axes, keepdims=True) + c4) / (x.std(axis=r.axes, keepdims=True) + c4)
 

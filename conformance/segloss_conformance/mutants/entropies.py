@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import expit
 
 from segloss_ref.engine.probability import Slope
-from segloss_ref.engine.regions import Region, Term
+from segloss_ref.engine.regions import Regions, Term
 
 from ..cases.case import Case
 from .kit import Answer, mutant, parameter, refer, with_formula
@@ -58,7 +58,7 @@ def cross_entropy_of_foreground(case: Case) -> Answer:
     if case.keywords.get("class_axis") is not None:
         return refer(case)
 
-    def formula(r: Region) -> Term:
+    def formula(r: Regions) -> Term:
         return r.mean(-r.prob.times_log(r.y, r.prob.log_p), lambda: Slope(log_p=-r.y))
 
     return with_formula(case, formula)
@@ -66,7 +66,7 @@ def cross_entropy_of_foreground(case: Case) -> Answer:
 
 @mutant("binary_cross_entropy", "summed over pixels")
 def cross_entropy_summed(case: Case) -> Answer:
-    def formula(r: Region) -> Term:
+    def formula(r: Regions) -> Term:
         loss, slope = r.prob.binary_cross_entropy(r.y)
         return r.term(r.sum(loss), lambda factor: slope().scaled(factor))
 
@@ -147,7 +147,7 @@ def cross_entropy_reshaped(case: Case) -> Answer:
 
 @mutant("weighted_cross_entropy", "beta on the background")
 def weighted_on_background(case: Case) -> Answer:
-    def formula(r: Region, beta: float) -> Term:
+    def formula(r: Regions, beta: float) -> Term:
         a, b = r.y, beta * (1 - r.y)
         loss = -(r.prob.times_log(a, r.prob.log_p) + r.prob.times_log(b, r.prob.log_q))
         return r.mean(loss, lambda: Slope(log_p=-a, log_q=-b))
@@ -162,7 +162,7 @@ def balanced_swapped(case: Case) -> Answer:
     if case.keywords.get("beta") is not None:
         return refer(case, beta=1 - case.keywords["beta"])
 
-    def formula(r: Region, beta: float | None) -> Term:
+    def formula(r: Regions, beta: float | None) -> Term:
         share = r.per_pixel(r.sum(r.y))
         a, b = share * r.y, (1 - share) * (1 - r.y)
         loss = -(r.prob.times_log(a, r.prob.log_p) + r.prob.times_log(b, r.prob.log_q))
@@ -196,7 +196,7 @@ def focal_fades_hard_pixels(case: Case) -> Any:
     if case.keywords.get("class_axis") is not None:
         return refer(case)
 
-    def formula(r: Region, alpha: float | None, gamma: float) -> Term:
+    def formula(r: Regions, alpha: float | None, gamma: float) -> Term:
         m = r.prob
         hit = (1 if alpha is None else alpha) * r.y * m.p**gamma
         miss = (1 if alpha is None else 1 - alpha) * (1 - r.y) * m.q**gamma
@@ -210,7 +210,7 @@ def focal_detached(case: Case) -> Answer:
     if case.keywords.get("class_axis") is not None:
         return refer(case)
 
-    def formula(r: Region, alpha: float | None, gamma: float) -> Term:
+    def formula(r: Regions, alpha: float | None, gamma: float) -> Term:
         m = r.prob
         hit = (1 if alpha is None else alpha) * r.y * m.q**gamma
         miss = (1 if alpha is None else 1 - alpha) * (1 - r.y) * m.p**gamma

@@ -8,7 +8,7 @@ from typing import Any
 
 import segloss_ref as ref
 from segloss_ref import registry
-from segloss_ref.engine.loss import evaluate_gradient, kernel_of
+from segloss_ref.engine.loss import evaluate_gradient, loss_of
 from segloss_ref.engine.regions import Term
 
 from ..cases.case import Case
@@ -84,7 +84,7 @@ def parameter(case: Case, name: str) -> Any:
 
 def with_formula(case: Case, formula: Callable[..., Term]) -> Answer:
     """The engine with another formula."""
-    kernel = replace(kernel_of(registry.losses[case.name].function), formula=formula)
+    kernel = replace(loss_of(registry.losses[case.name].function), formula=formula)
     return evaluate_gradient(kernel, case.pred, case.target, case.keywords)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from segloss_ref.engine.regions import Region, Term
+from segloss_ref.engine.regions import Regions, Term
 from segloss_ref.losses._overlap import overlap
 
 from ..cases.case import Case
@@ -57,7 +57,7 @@ def dice_smooth_doubled(case: Case) -> Answer:
 
 @mutant("dice_loss", "the factor 2 is missing")
 def dice_without_2(case: Case) -> Answer:
-    def formula(r: Region, smooth: Any, squared: bool) -> Term:
+    def formula(r: Regions, smooth: Any, squared: bool) -> Term:
         return overlap(r, 0.5, 0.5, 0.5, smooth).loss if squared else overlap(r, 1, 1, 1, smooth).loss
 
     return with_formula(case, formula)
@@ -109,7 +109,7 @@ def dice_without_background(case: Case) -> Answer:
 
 @mutant("dice_loss", "means in place of sums, with the same smooth")
 def dice_of_means(case: Case) -> Answer:
-    def formula(r: Region, smooth: Any, squared: bool) -> Term:
+    def formula(r: Regions, smooth: Any, squared: bool) -> Term:
         above, below = smooth_of(smooth)
         return overlap(r, 2, 1, 1, (above * r.pixels, below * r.pixels)).loss
 
@@ -129,7 +129,7 @@ def dice_is_not_log_cosh(case: Case) -> Answer:
 
 @mutant("log_cosh_dice_loss", "the derivative with a plus sign, as the survey prints that of cosh")
 def log_cosh_derivative(case: Case) -> Answer:
-    def formula(r: Region, smooth: Any, squared: bool) -> Term:
+    def formula(r: Regions, smooth: Any, squared: bool) -> Term:
         dice = overlap(r, 2, 1, 1, smooth).loss
         return dice.through(np.log(np.cosh(dice.value)), np.ones_like(dice.value))
 
@@ -155,7 +155,7 @@ def generalized_dice_linear(case: Case) -> Answer:
 
 @mutant("generalized_dice_loss", "a class absent from the target weighs nothing")
 def generalized_dice_absent(case: Case) -> Answer:
-    def formula(r: Region, weight_type: str, smooth: Any) -> Term:
+    def formula(r: Regions, weight_type: str, smooth: Any) -> Term:
         size = r.sum(r.y)
         least = np.where(size > 0, size, np.inf).min(axis=r.class_axis, keepdims=True)
         power = {"square": 2, "simple": 1, "uniform": 0}[weight_type]

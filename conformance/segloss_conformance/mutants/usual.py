@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from segloss_ref.registry import LossRecord, MetricRecord
+from segloss_ref.registry import LossRecord, Record
 
 from ..cases.case import Case
 from .kit import Mutant
@@ -20,12 +20,12 @@ NEEDED: dict[str, Any] = {"tolerance": 1.0, "width": 1}
 """Values of the parameters that have no default."""
 
 
-def usual_test_notices(mutant: Mutant, record: LossRecord | MetricRecord) -> bool:
+def usual_test_notices(mutant: Mutant, record: Record) -> bool:
     """Whether it would tell the mutant from the library."""
     return any(_differs(mutant, record, seed) for seed in range(5))
 
 
-def _differs(mutant: Mutant, record: LossRecord | MetricRecord, seed: int) -> bool:
+def _differs(mutant: Mutant, record: Record, seed: int) -> bool:
     rng = np.random.default_rng(seed)
     keywords = {name: NEEDED[name] for name, parameter in record.parameters.items() if parameter.required}
     target = rng.random((4, 8, 8)) > 0.5
@@ -35,7 +35,7 @@ def _differs(mutant: Mutant, record: LossRecord | MetricRecord, seed: int) -> bo
             keywords["class_axis"] = 0
     else:
         pred = rng.random(target.shape) > 0.5
-    if getattr(record, "spatial", False) or record.family == "surface":
+    if record.spatial or record.family == "surface":
         keywords["axis"] = (1, 2)
         keywords["reduction"] = "mean"
     elif not isinstance(record, LossRecord):

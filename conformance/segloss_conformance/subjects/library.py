@@ -106,7 +106,7 @@ class Library:
     def value(self, case: Case) -> Any:
         """The value alone."""
         keywords = {k: self._array(v) if isinstance(v, np.ndarray) else v for k, v in case.keywords.items()}
-        function = (registry.losses if case.is_loss else registry.metrics)[case.name].function
+        function = registry.records[case.name].function
         return self.backend.to_numpy(function(self._array(case.pred), self._array(case.target), **keywords))
 
     @property

@@ -24,7 +24,7 @@ from .expected import accepts, entry
 
 __all__ = ["choose", "flags_of"]
 
-Record = registry.LossRecord | registry.MetricRecord
+Record = registry.Record
 _EXAMPLES, _SEEDS = 300, (0, 1)
 _PIXELS = 40
 _SHOWN = 2
@@ -112,7 +112,7 @@ def choose() -> None:
     """Add what is missing to the inputs, and say what no vector shows."""
     known = read() if SOURCE.is_file() else []
     found: list[Vector] = []
-    records: list[Record] = [*registry.losses.values(), *registry.metrics.values()]
+    records: list[Record] = [*registry.records.values()]
     for record in records:
         mine = _chosen(record, [one for one in known if one.case.name == record.name])
         print(f"{record.name}: {len(mine)} vectors", file=sys.stderr)
