@@ -91,15 +91,17 @@ def example(deviation: Any, binding: Any) -> dict[str, str] | None:
     from segloss_conformance.adapters.callers import caller
     from segloss_conformance.adapters.snippet import snippet
     from segloss_conformance.adapters.words import GROUPS
-    from segloss_conformance.engine.judge import Asked
+    from segloss_conformance.engine.judge import judge
     from segloss_conformance.engine.verdicts import Verdict
+    from segloss_conformance.subjects.bound import BoundFunction
 
     case = None if deviation.pinned is None else deviation.pinned.case(binding)
     if case is None:
         return None
     call = caller(binding, binding.devices[0], "eager")
     try:
-        finding = Asked(binding, call, deviation.pinned.dtype).judge(case, {name: Verdict(name) for name in GROUPS})
+        subject = BoundFunction(binding, deviation.pinned.dtype, binding.devices[0], call)
+        finding, _ = judge(subject, case, {name: Verdict(name) for name in GROUPS})
     finally:
         call.close()
     return None if finding is None else {"message": finding.message, "code": snippet(case, deviation.pinned.dtype)}

@@ -20,10 +20,10 @@ from segloss_conformance.cases.case import Case
 from segloss_conformance.cases.draw import draw
 from segloss_conformance.cases.fixed import plain_cases
 from segloss_conformance.check.checking import check
-from segloss_conformance.engine.bound import BoundImplementation
-from segloss_conformance.engine.matrix import run_record
+from segloss_conformance.engine.matrix import hold
 from segloss_conformance.engine.verdicts import SpecReport
-from segloss_conformance.subjects.subject import Implementation
+from segloss_conformance.subjects.bound import BoundFunction
+from segloss_conformance.subjects.subject import Subject
 from segloss_conformance.truth.closed_forms import CLOSED_FORMS
 from segloss_conformance.truth.textbook import loss, metric
 from segloss_ref import registry
@@ -298,18 +298,18 @@ def test_the_library_itself_conforms_where_it_is_somebody_elses(name: str, form:
         assert report.columns[0].grade == "A"
 
 
-def test_a_binding_is_an_implementation() -> None:
+def test_a_bound_function_is_a_subject() -> None:
     record = registry.losses["tversky_loss"]
-    right: Implementation = BoundImplementation(
+    right: Subject = BoundFunction.of(
         bind("tversky_loss", tversky, args=["$pred", "$target", "$fp_weight", "$fn_weight", "$smooth"])
     )
-    (cell,) = run_record(record, [right], 30, seed=2)
-    assert cell.verdict == "conforms", cell.minimal
-    assert cell.examples > 20
-    wrong = BoundImplementation(
+    (cell,) = hold(record, [right], 30, seed=2)
+    assert cell.verdict == "conforms", cell.finding
+    assert cell.cases > 20
+    wrong = BoundFunction.of(
         bind("tversky_loss", tversky, args=["$pred", "$target", "$fn_weight", "$fp_weight", "$smooth"])
     )
-    (cell,) = run_record(record, [wrong], 30, seed=2)
+    (cell,) = hold(record, [wrong], 30, seed=2)
     assert cell.verdict == "fails"
 
 

@@ -6,7 +6,7 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from .bound_case import BoundCase
@@ -24,15 +24,25 @@ class Unsupported(Exception):
 
 @dataclass
 class Called:
-    """What a call gave: NumPy arrays, the name of the dtype that came back, and the inputs as they were afterwards."""
+    """What a call gave: NumPy arrays, the name of the dtype that came back, and what is wrong besides the numbers."""
 
     value: Any
-    gradient: Any
-    dtype: str
+    gradients: dict[str, Any]
+    """By name, since a library may offer more than one way to them; empty where none was asked for or is to be had."""
+    dtype: str = ""
     inputs: tuple[Any, Any] | None = None
     """(pred, target) after the call; None where the implementation cannot have touched them."""
     cotangent: Any = None
-    """What the gradient was asked at; None for 1."""
+    """What the gradients were asked at; None for 1."""
+    faults: list[str] = field(default_factory=list)
+    """Wrong library, device or dtype of the result, and changed arguments, in words."""
+    changed: list[str] = field(default_factory=list)
+    """The arguments that the call has changed."""
+
+    @property
+    def gradient(self) -> Any:
+        """The gradient, where there is one."""
+        return next(iter(self.gradients.values()), None)
 
 
 class Caller(Protocol):

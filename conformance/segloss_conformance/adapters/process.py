@@ -137,7 +137,7 @@ class ProcessCaller:
         if gradient and binding.grad != "none":
             with suppress(Unsupported):  # who has no gradient has a value still
                 slope, _ = self._array("gradient", {"cmd": "grad", "seq": self._next(), **request})
-        return Called(value, slope, kind)
+        return Called(value, {} if slope is None else {"its own": slope}, kind)
 
     def _next(self) -> int:
         self._number += 1

@@ -170,7 +170,8 @@ class PythonCaller:
             raise CallProblem(f"prints {heard.getvalue().strip()[:60]!r}; standard output is not a function's")
         numbers = self._numbers(value)
         inputs = home(pred), home(target)
-        return Called(numbers, None if slope is None else home(slope), _dtype_name(value), inputs, asked_at)
+        gradients = {} if slope is None else {"its own": home(slope)}
+        return Called(numbers, gradients, _dtype_name(value), inputs, asked_at)
 
     def _home(self, array: Any) -> Any:
         return np.asarray(self.framework.to_numpy(array))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CHOICES", "DTYPES", "GROUPS", "OPT_IN", "TAGS"]
+__all__ = ["CHOICES", "DTYPES", "GROUPS", "OPT_IN", "OWN_GROUPS", "TAGS"]
 
 
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -33,3 +33,6 @@ DTYPES = ("float64", "float32", "float16", "bfloat16", "bool", "uint8", "int64")
 
 GROUPS = ("smoke", "closed form", "value", "dtype", "gradient", "law", "special cases", "errors", "purity", "modes")
 """The groups of checks, in the order in which they run."""
+
+OWN_GROUPS = ("runs", "facts", "value", "gradient", "law")
+"""The groups of the library's own backends and of mutants, which are held to grade A on every case."""

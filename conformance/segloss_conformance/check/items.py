@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from ..adapters.binding import Binding
+from ..adapters.bound_case import BoundCase
 from ..adapters.ledger import Deviation
 from ..adapters.snippet import snippet
 from ..adapters.words import GROUPS
@@ -71,7 +72,7 @@ class Item:
             lines = [f"{verdict.status}: {finding.message if finding else verdict.note}"]
             if finding is not None and finding.hint:
                 lines.append(f"hint: {finding.hint}")
-            if finding is not None and finding.case is not None:
+            if finding is not None and isinstance(finding.case, BoundCase):
                 lines.append(snippet(finding.case, self.dtype))
             raise Nonconformance("\n".join(lines))
 

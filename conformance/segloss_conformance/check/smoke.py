@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,19 +13,20 @@ from ..adapters.binding import Binding
 from ..adapters.bound_case import BoundCase
 from ..adapters.callers import Called, CallProblem, Unsupported, caller
 from ..cases.fixed import plain_cases
-from ..engine.judge import Asked, number_text
+from ..engine.judge import number_text
 from ..engine.verdicts import Finding, Verdict
+from ..subjects.bound import BoundFunction
 
 __all__ = ["smoke"]
 
 
-def _rough(asked: Asked, fitted: list[BoundCase]) -> tuple[list[Called], str | None, bool]:
+def _rough(subject: BoundFunction, fitted: list[BoundCase]) -> tuple[list[Called], str | None, bool]:
     """(answers, what is wrong with them as answers, whether the numbers are roughly right)."""
     answers: list[Called] = []
     right = bool(fitted)
     for case in fitted:
         try:
-            answers.append(asked.value(case))
+            answers.append(subject.ask(case, gradient=False))
         except CallProblem as problem:
             return answers, str(problem), False
         value, want = answers[-1].value, case.answer
@@ -33,7 +35,7 @@ def _rough(asked: Asked, fitted: list[BoundCase]) -> tuple[list[Called], str | N
         truth = np.array([float(number.v) for number in want.value])
         if not np.isfinite(value).all() and np.isfinite(truth).all():
             return answers, f"returns {value.ravel()[~np.isfinite(value.ravel())][0]} for an ordinary input", False
-        near = 2e-2 if asked.dtype in ("float16", "bfloat16") else 1e-4
+        near = 2e-2 if subject.dtype in ("float16", "bfloat16") else 1e-4
         right = right and bool(np.allclose(value.ravel(), truth, rtol=near, atol=near / 10))
     if len(answers) > 1 and all(np.array_equal(one.value, answers[0].value) for one in answers):
         truths = {tuple(float(number.v) for number in case.answer.value) for case in fitted}
@@ -107,17 +109,17 @@ def _suspicions(binding: Binding) -> list[tuple[str, Binding]]:
     return found
 
 
-def smoke(asked: Asked, verdicts: dict[str, Verdict]) -> str | None:
+def smoke(subject: BoundFunction, verdicts: dict[str, Verdict]) -> str | None:
     """Whether the adapter works; a broken one is told in the verdict. Returns a reading that would be right, if any."""
-    binding, verdict = asked.binding, verdicts["smoke"]
+    binding, verdict = subject.binding, verdicts["smoke"]
     drawn = plain_cases(binding.record)
-    fitted = fitted_all(binding, drawn, asked.dtype)
+    fitted = fitted_all(binding, drawn, subject.dtype)
     if not fitted:
         return None
     try:
-        _, complaint, right = _rough(asked, fitted)
+        _, complaint, right = _rough(subject, fitted)
     except Unsupported as why:
-        verdict.note = asked.declined = str(why)
+        verdict.note = subject.declined = str(why)
         return None
     if right:
         for _ in fitted:
@@ -125,12 +127,12 @@ def smoke(asked: Asked, verdicts: dict[str, Verdict]) -> str | None:
         return None
 
     def fits(other: Binding) -> bool:
-        cases_ = fitted_all(other, drawn, asked.dtype)
-        call = asked.call
+        cases_ = fitted_all(other, drawn, subject.dtype)
+        call = subject.call
         try:
             if binding.framework != "process":
-                call = caller(other, call.device, "eager")  # type: ignore[attr-defined]
-            return bool(cases_) and _rough(Asked(other, call, asked.dtype), cases_)[2]
+                call = caller(other, subject.device, "eager")
+            return bool(cases_) and _rough(replace(subject, binding=other, call=call), cases_)[2]
         except (CallProblem, Unsupported, ValueError):
             return False
 

@@ -44,8 +44,8 @@ def execute(options: argparse.Namespace) -> int:
     from ..adapters.configuration import Configuration, read
     from ..adapters.expression import ConfigurationError
     from ..check.checking import check
-    from ..report.matrix import console
-    from ..report.verdicts import print_reports, write_json
+    from ..report.files import checked, write_json
+    from ..report.terminal import console, print_reports
 
     try:
         form = form_of(options)
@@ -74,8 +74,8 @@ def execute(options: argparse.Namespace) -> int:
     for sentence in found.unmatched:
         screen.print(f"[bold red]stale[/]: {sentence}", highlight=False)
     if options.json:
-        write_json(reports, options.json, name=found.name, version=found.version, source=found.source,
-                   profile=options.profile, unmatched=list(found.unmatched))  # fmt: skip
+        header = {"name": found.name, "version": found.version, "source": found.source, "profile": options.profile}
+        write_json(checked(reports, **header, unmatched=list(found.unmatched)), options.json)
     if broken:
         for one in broken:
             column = next(column for column in one.columns if column.status == "broken adapter")

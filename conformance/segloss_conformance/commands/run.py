@@ -35,10 +35,13 @@ def execute(options: argparse.Namespace) -> int:
     import segloss_ref
     from segloss_ref import registry
 
-    from ..engine.matrix import PROFILES, run_record
-    from ..report import matrix as reports
+    from ..engine.matrix import PROFILES, hold
+    from ..report.files import Report, write_json
+    from ..report.page import write_html
+    from ..report.terminal import console as terminal
+    from ..report.terminal import print_matrix
     from ..subjects.library import Library, libraries
-    from ..subjects.subject import Absent, Implementation
+    from ..subjects.subject import Absent, Subject
     from ..subjects.third_party import third_parties
 
     records: dict[str, registry.Record] = dict(registry.records)
@@ -53,18 +56,21 @@ def execute(options: argparse.Namespace) -> int:
     found = libraries(options.backend, options.device, options.dtype)
     columns = [one for one in found if isinstance(one, Library)]
     absent = [one for one in found if isinstance(one, Absent)]
+    broken = [column for column in absent if column.broken]
+    if broken:
+        raise UsageError(f"{broken[0].label}: {broken[0].reason}")
     refused = [one for one in absent if options.device or one.label in (options.backend or [])]
     if refused:
         raise UsageError(f"asked for but not to be had: {refused[0].label}: {refused[0].reason}")
     if not columns:
         raise UsageError(f"no column has dtype {', '.join(options.dtype or [])}")
 
-    examples = options.examples or PROFILES[options.profile]
-    report = reports.Report(options.profile, examples, options.seed, absent=absent)
+    examples = options.examples or PROFILES[options.profile].own
+    report = Report(options.profile, examples, options.seed, absent=absent)
     chosen = {name: record for name, record in records.items() if not options.only or name in options.only}
     others = [] if options.no_third_parties or options.backend else third_parties()
     report.notes = {one.label: one.note for one in others}
-    console = reports.console()
+    console = terminal()
     start = time.perf_counter()
     with Progress(
         TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
@@ -74,22 +80,22 @@ def execute(options: argparse.Namespace) -> int:
         for name, record in chosen.items():
             progress.update(task, description=name)
             mine = [one for one in others if one.name == name]
-            everyone: list[Implementation] = [*columns, *mine]
-            cells = run_record(record, everyone, examples, options.seed)
-            report.cells += cells[: len(columns)]
-            report.others += cells[len(columns) :]
+            everyone: list[Subject] = [*columns, *mine]
+            found_columns = hold(record, everyone, examples, options.seed)
+            report.columns += found_columns[: len(columns)]
+            report.others += found_columns[len(columns) :]
             progress.advance(task)
             if not console.is_terminal:
-                wrong = sum(cell.minimal is not None for cell in cells)
+                wrong = sum(column.finding is not None for column in found_columns)
                 print(
                     f"{name}: {'ok' if not wrong else f'{wrong} fail'} ({time.perf_counter() - start:.0f} s)",
                     flush=True,
                 )
     report.seconds = time.perf_counter() - start
-    reports.print_matrix(report, console)
+    print_matrix(report, console)
     if options.json:
-        reports.write_json(report, options.json)
+        write_json(report.as_dict(), options.json)
     if options.html:
-        reports.write_html(report, options.html)
+        write_html(report, options.html)
         console.print(f"report: {options.html}")
     return 1 if report.failures else 0

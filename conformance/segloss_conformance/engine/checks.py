@@ -1,9 +1,10 @@
-"""The groups of checks that ask in a way of their own: laws, bad input, purity, dtypes and compiled modes."""
+"""The groups of checks of a bound function that ask in a way of their own: input, purity, dtype, scaling, modes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,92 +16,28 @@ from ..adapters.binding import Binding
 from ..adapters.bound_case import BoundCase, replaced
 from ..adapters.callers import CallProblem, Unsupported, caller
 from ..cases.fixed import plain_cases
-from ..laws.law import Law
-from ..laws.overlaps import LAWS
+from ..subjects.bound import BoundFunction
 from .grading import coarse, unit_of
-from .judge import Asked, cotangent_text, number_text
+from .judge import cotangent_text, judge, near, number_text
 from .verdicts import Finding, Verdict
 
-__all__ = ["ask_dtype", "ask_errors", "ask_laws", "ask_modes", "ask_purity", "ask_scaling"]
+__all__ = ["CHECKS"]
+
+Verdicts = dict[str, Verdict]
 
 _SCALE = 2.0**16
 """Where torch's GradScaler starts, and the smallest power of 2 that float16 does not hold."""
 
 
-def _partner(law: Law, case: BoundCase) -> BoundCase | None:
-    """The law's other case, where the binding can express it."""
-    other = law.partner(case)
-    binding = case.binding
-    if other is None or other.name != case.name or other.pred.ndim != case.pred.ndim:
-        return None
-    if not case.is_loss and other.target.dtype.kind == "f":
-        return None  # probabilities that have changed places with the target, which is handed over as a mask
-    changed = {
-        name for name in other.keywords.keys() | case.keywords.keys()
-        if name != "weight" and other.keywords.get(name) != case.keywords.get(name)
-    }  # fmt: skip
-    if ("weight" in other.keywords) != ("weight" in case.keywords):
-        return None
-    if changed and (
-        binding.convention or not changed <= binding.parameters | (binding.placeholders & {"class_weight"})
-    ):
-        return None
-    given = dict(case.given)
-    for name in changed:
-        value = other.keywords.get(name, getattr(binding.record.parameters.get(name), "default", None))
-        if value is None or (isinstance(value, tuple) and f"{name}_numerator" not in binding.placeholders
-                             and name != "class_weight"):  # fmt: skip
-            return None
-        given[name] = value
-        if name == "smooth":
-            given["smooth_numerator"], given["smooth_denominator"] = (
-                value if isinstance(value, tuple) else (value, value)
-            )
-    if "C" in binding.layout:
-        place = binding.layout.index("C")
-        if other.pred.shape[place] != case.pred.shape[place]:
-            return None
-    return replaced(case, pred=other.pred, target=other.target, keywords=other.keywords, given=given)
-
-
-def _near(a: float, b: float, allowed: float) -> bool:
-    """Whether two answers are the same up to `allowed`; infinities and nan are the same as themselves."""
-    return (
-        a == b or (math.isnan(a) and math.isnan(b)) or (math.isfinite(a) and math.isfinite(b) and abs(a - b) <= allowed)
-    )
-
-
-def ask_laws(asked: Asked, case: BoundCase, verdict: Verdict) -> Finding | None:
-    """Hold two of the implementation's own answers against each other."""
-    for law in LAWS if not case.averaged else ():  # a law speaks of the reference's own values
-        other = _partner(law, case)
-        if other is None:
-            continue
-        try:
-            answer = asked.value(case)
-            here = answer.value
-            there = np.asarray(law.relate(case, asked.value(other).value))
-        except (CallProblem, Unsupported):
-            continue  # the groups above say so
-        if here.shape != there.shape:
-            return Finding("law", f"{law.name}: shape {here.shape} against {there.shape}", case)
-        for index, (a, b) in enumerate(zip(here.ravel(), there.ravel(), strict=True)):
-            number = case.answer.value[index]
-            allowed = 4 * coarse(case, asked.graded_in(answer), float(number.v), number.e)
-            if not _near(a, b, allowed):
-                return Finding("law", f"'{law.name}' does not hold: {number_text(a)} against {number_text(b)}", case)
-        verdict.passed()
-    return None
-
-
-def ask_errors(asked: Asked, verdict: Verdict) -> Iterable[Finding]:
+def check_errors(subject: BoundFunction, verdicts: Verdicts) -> Iterator[Finding]:
     """Bad input that the binding promises to refuse."""
-    binding = asked.binding
-    fitted = fitted_all(binding, plain_cases(binding.record)[:1], asked.dtype)
+    verdict = verdicts["errors"]
+    binding = subject.binding
+    fitted = fitted_all(binding, plain_cases(binding.record)[:1], subject.dtype)
     for case in fitted:
         for words, bad in _bad(binding, case):
             try:
-                value = asked.call(bad, asked.dtype).value
+                value = subject.call(bad, subject.dtype).value
             except CallProblem as problem:
                 if not str(problem).startswith(("raises", "reports")):
                     yield Finding("errors", f"{words}: {problem}", bad)
@@ -142,60 +79,63 @@ def _bad(binding: Binding, case: BoundCase) -> Iterable[tuple[str, BoundCase]]:
                 yield f"{name} = {low - 1.0}", replaced(case, given={**case.given, **wrong})
 
 
-def ask_purity(asked: Asked, verdict: Verdict) -> Finding | None:
+def check_purity(subject: BoundFunction, verdicts: Verdicts) -> Iterator[Finding]:
     """The same call twice, and other memory layouts of the same numbers."""
-    for case in fitted_all(asked.binding, plain_cases(asked.binding.record), asked.dtype):
+    verdict = verdicts["purity"]
+    for case in fitted_all(subject.binding, plain_cases(subject.binding.record), subject.dtype):
         try:
-            answer = asked.value(case)
+            answer = subject.ask(case, gradient=False)
             first = answer.value
         except (CallProblem, Unsupported):
-            return None  # told elsewhere
-        allowed = [coarse(case, asked.graded_in(answer), float(number.v), number.e) for number in case.answer.value]
+            return  # told elsewhere
+        allowed = [coarse(case, subject.counted_in(answer), float(number.v), number.e) for number in case.answer.value]
         for style, words in (
             ("plain", "the same call again"), ("read-only", "arrays that may not be written to"),
             ("strided", "arrays that are not contiguous"),
         ):  # fmt: skip
             try:
-                again = asked.value(case, style).value
+                again = subject.ask(case, gradient=False, style=style).value
             except (CallProblem, Unsupported) as problem:
-                return Finding("purity", f"{words}: {problem}", case)
-            near = first.shape == again.shape and all(map(_near, first.ravel(), again.ravel(), allowed))
-            if not near:
-                return Finding(
+                yield Finding("purity", f"{words}: {problem}", case)
+                return
+            if first.shape != again.shape or not all(map(near, first.ravel(), again.ravel(), allowed)):
+                yield Finding(
                     "purity", f"{words}: {number_text(again.ravel()[0])} after {number_text(first.ravel()[0])}", case
                 )
+                return
         verdict.passed()
-    return None
 
 
-def ask_dtype(asked: Asked, verdict: Verdict) -> Finding | None:
+def check_dtype(subject: BoundFunction, verdicts: Verdicts) -> Iterator[Finding]:
     """The dtype that comes back, and, for 16 bits, sums over an image that is no toy."""
-    binding, dtype = asked.binding, asked.dtype
+    verdict = verdicts["dtype"]
+    binding, dtype = subject.binding, subject.dtype
     fitted = fitted_all(binding, plain_cases(binding.record)[:1], dtype)
     if dtype not in ("float64", "float32", "float16", "bfloat16") or not fitted:
-        return None
+        return
     case = fitted[0]
     try:
-        called = asked.value(case)
+        called = subject.ask(case, gradient=False)
     except (CallProblem, Unsupported):
-        return None
+        return
     sizes = {"bfloat16": 16, "float16": 16, "float32": 32, "float64": 64}
     returned = sizes.get(called.dtype)
     if binding.is_loss and returned is not None and returned < sizes[dtype]:
-        return Finding("dtype", f"returns {called.dtype} for {dtype} arrays", case)
+        yield Finding("dtype", f"returns {called.dtype} for {dtype} arrays", case)
+        return
     verdict.passed()
     if sizes[dtype] == 16 and binding.is_loss:
-        complaint = _on_a_large_image(asked, case)
+        complaint = _on_a_large_image(subject, case)
         if complaint and "large-image" in binding.domain:
-            return Finding("dtype", complaint)
+            yield Finding("dtype", complaint)
+            return
         verdict.note = complaint or ""
-    return None
 
 
-def _on_a_large_image(asked: Asked, case: BoundCase) -> str | None:
+def _on_a_large_image(subject: BoundFunction, case: BoundCase) -> str | None:
     """What goes wrong where 16 bits cannot count the pixels."""
     try:
-        value = asked.call(_large(case), asked.dtype).value
+        value = subject.call(_large(case), subject.dtype).value
     except CallProblem as problem:
         return f"an image of 512 x 512 pixels: {problem}"
     if np.isfinite(value).all():
@@ -203,37 +143,38 @@ def _on_a_large_image(asked: Asked, case: BoundCase) -> str | None:
     return f"an image of 512 x 512 pixels gives {number_text(value.ravel()[0])}, because sums overflow in 16 bits"
 
 
-def ask_scaling(asked: Asked, verdict: Verdict) -> Finding | None:
+def check_scaling(subject: BoundFunction, verdicts: Verdicts) -> Iterator[Finding]:
     """A 16-bit gradient on an image that is no toy, at a scale of mixed precision, without which it would be 0 or nearly so.
 
     Asked of functions that compute in float32 or more, as their value there shows; others are not made for such sums. The
     gradient is held against the reference in float64, by what grade C allows.
     """
-    binding, dtype = asked.binding, asked.dtype
+    verdict = verdicts["gradient"]
+    binding, dtype = subject.binding, subject.dtype
     fitted = fitted_all(binding, plain_cases(binding.record)[:1], dtype)
-    if dtype not in ("float16", "bfloat16") or not asked.by_autograd or not fitted or fitted[0].averaged:
-        return None
+    if dtype not in ("float16", "bfloat16") or not subject.scales or not fitted or fitted[0].averaged:
+        return
     large = _large(fitted[0])
     try:
-        if asked.value(fitted[0]).dtype not in ("float32", "float64"):
-            return None
+        if subject.ask(fitted[0], gradient=False).dtype not in ("float32", "float64"):
+            return
         want, slope = value_and_grad(binding.record.function)(large.pred, large.target, **large.keywords)
-        called = asked.value(large, gradient=True, cotangent=np.full(np.shape(want), _SCALE))
+        called = subject.ask(large, gradient=True, cotangent=np.full(np.shape(want), _SCALE))
     except (CallProblem, Unsupported):
-        return None  # told elsewhere
+        return  # told elsewhere
     if called.gradient is None or called.gradient.shape != slope.shape or called.value.shape != np.shape(want):
-        return None
-    near = unit_of(large, "float32") * math.log2(large.pred.size) * np.maximum(1, np.abs(want))
-    if not (np.isfinite(slope).all() and (np.abs(called.value - want) <= near).all()):
-        return None
+        return
+    slack = unit_of(large, "float32") * math.log2(large.pred.size) * np.maximum(1, np.abs(want))
+    if not (np.isfinite(slope).all() and (np.abs(called.value - want) <= slack).all()):
+        return
     slope = _SCALE * slope
     off = np.abs(called.gradient.astype(np.float64) - slope)
     place = int(np.where(np.isfinite(off), off, np.inf).argmax())
     if off.flat[place] <= unit_of(large, dtype) * np.abs(slope).max() + 2.0**-24:
         verdict.passed()
-        return None
+        return
     what = f"the gradient of 512 x 512 equal pixels{cotangent_text(called.cotangent)}"
-    return Finding(
+    yield Finding(
         "gradient", f"{what}: want {number_text(slope.flat[place])}, got {number_text(called.gradient.flat[place])}"
     )
 
@@ -257,13 +198,21 @@ def _large(case: BoundCase) -> BoundCase:
     return replaced(case, pred=grow(case.pred), target=target)
 
 
-def ask_modes(asked: Asked, device: str, verdict: Verdict) -> Finding | None:
+def check_modes(subject: BoundFunction, verdicts: Verdicts) -> Iterator[Finding]:
     """Compiled answers to the plain cases."""
-    compiled = Asked(asked.binding, caller(asked.binding, device, "compile"), asked.dtype)
-    for case in fitted_all(asked.binding, plain_cases(asked.binding.record), asked.dtype):
+    if "compile" not in subject.binding.modes:
+        return
+    compiled = replace(subject, call=caller(subject.binding, subject.device, "compile"))
+    for case in fitted_all(subject.binding, plain_cases(subject.binding.record), subject.dtype):
         counted = {name: Verdict(name) for name in ("value", "special cases", "gradient")}
-        finding = compiled.judge(case, counted, "value")
+        finding, _ = judge(compiled, case, counted, "value")
         if finding is not None:
-            return Finding("modes", f"compiled: {finding.message}", case)
-        verdict.passed(max(one.grade for one in counted.values()))
-    return None
+            yield Finding("modes", f"compiled: {finding.message}", case)
+            return
+        verdicts["modes"].passed(max(verdict.grade for verdict in counted.values()))
+
+
+CHECKS: tuple[Callable[[BoundFunction, Verdicts], Iterable[Finding]], ...] = (
+    check_dtype, check_scaling, check_purity, check_errors, check_modes,
+)  # fmt: skip
+"""Each yields what it finds wrong, and counts what it finds right."""

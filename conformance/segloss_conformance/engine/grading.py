@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..adapters.bound_case import BoundCase
+from ..cases.case import Case
 from ..truth.numbers import mp
 from ..truth.tolerance import excess, wide_dtype
 
@@ -69,12 +70,18 @@ def _absolute(case: BoundCase, want: float, unit: float, powers: bool = True) ->
 
 
 def graded(
-    case: BoundCase, dtype: str, got: Any, wants: list[tuple[Any, Any]], gradient: bool, factor: float = 1.0
+    case: Case,
+    dtype: str,
+    got: Any,
+    wants: list[tuple[Any, Any]],
+    gradient: bool,
+    factor: float = 1.0,
+    strict: bool = False,
 ) -> tuple[str, int, float]:
     """(grade of the worst entry, or "" where one is wrong; its place; its error as a share of what grade A allows).
 
     `wants` are (truth, bound in roundoffs), of a gradient times a cotangent whose largest number is `factor`. Entries of a
-    gradient whose truth is not finite are not held against anybody.
+    gradient whose truth is not finite are not held against anybody. Where `strict`, what is not of grade A is wrong.
     """
     worst, place, share = "A", 0, 0.0
     for index, (number, (want, bound)) in enumerate(zip(got, wants, strict=True)):
@@ -83,7 +90,9 @@ def graded(
             continue
         kind = dtype if gradient else wide_dtype(dtype)
         ratio = excess(float(number), want, bound, kind, gradient=gradient, factor=factor)
-        grade = "A" if ratio <= 1 else _lower(case, dtype, float(number), want, bound, index, gradient, factor)
+        grade = "A" if ratio <= 1 else ""
+        if not grade and not strict and isinstance(case, BoundCase):
+            grade = _lower(case, dtype, float(number), want, bound, index, gradient, factor)
         if (grade == "", grade, ratio) > (worst == "", worst, share):
             worst, place, share = grade, index, ratio
     return worst, place, share

@@ -1,139 +1,168 @@
-"""The engine: draw cases once, ask every implementation, shrink what fails."""
+"""The engine: the same cases for every subject, a column each; the first failure of each kind is made small.
+
+`run` holds the library's own backends so, `check` a bound function, the kill matrix the mutants.
+"""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-
-from hypothesis import find, settings
-from hypothesis.errors import NoSuchExample
 
 from segloss_ref.registry import Record
 
+from ..adapters.call import CallProblem, Unsupported
+from ..adapters.words import GROUPS, OWN_GROUPS
 from ..cases.case import Case
-from ..cases.draw import ALL_HEALTH_CHECKS, draw
+from ..cases.draw import draw
 from ..cases.pinned import pinned
-from ..cases.strategies import cases
-from ..subjects.subject import Implementation
-from .examine import Failure, Outcome, examine
+from ..subjects.subject import Subject
+from .judge import group_of, judge, judge_laws
+from .shrink import Shrinker
+from .verdicts import Column, Finding, Verdict
 
-__all__ = ["PROFILES", "Cell", "Minimal", "run_record", "shrink"]
+__all__ = ["PROFILES", "Matrix", "Profile", "hold"]
 
-PROFILES = {"quick": 25, "standard": 100, "deep": 1000}
-"""Cases drawn for each loss and metric."""
+
+@dataclass(frozen=True)
+class Profile:
+    """How much is asked."""
+
+    own: int
+    """Cases drawn for each loss and metric of the library's own backends."""
+    drawn: int
+    """Cases drawn for a function that is bound."""
+    seconds: float
+    """For all columns of such a function together; a slow one is asked fewer drawn cases. Fixed cases are always asked."""
+    shrinking: float
+    """Seconds for making one failure of such a function small."""
+
+
+PROFILES = {
+    "quick": Profile(25, 40, 4.5, 0.4),
+    "standard": Profile(100, 250, 40.0, 2.0),
+    "deep": Profile(1000, 3000, math.inf, 20.0),
+}
 
 
 @dataclass
-class Minimal:
-    """A failure on the smallest case that shows it."""
+class Matrix:
+    """Cases of one loss or metric, and the columns that they are asked of."""
 
-    failure: Failure
-    case: Case
+    record: Record
+    cases: Sequence[Case]
+    shrinking: float = math.inf
+    """Seconds for making one failure small."""
+    shrinks: int = 400
+    """Cases for making one failure small; 0 leaves it as it is."""
+    clock: Callable[[], float] = time.process_time
+    """Our own processor time, so that a busy machine does not mean fewer cases."""
+    declare: Callable[[Finding, str], Finding] = lambda finding, dtype: finding
+    """Marks a finding with the entry of the ledger that declares it, if one does."""
+    adapt: Callable[[Subject, Case], Case | None] = lambda subject, case: subject.adapt(case)
+    small: dict[str, Case] = field(default_factory=dict)
+    """Small cases that failed in an earlier column, by group."""
 
-    @property
-    def snippet(self) -> str:
-        """The call as code."""
-        return self.case.snippet(cotangent=self.failure.cotangent)
-
-
-@dataclass
-class Cell:
-    """One implementation on one loss or metric."""
-
-    name: str
-    label: str
-    examples: int = 0
-    skipped: int = 0
-    value_excess: float = 0.0
-    gradient_excess: float = 0.0
-    failed_after: int | None = None
-    minimal: Minimal | None = None
-    seconds: float = 0.0
-    worst: Case | None = field(default=None, repr=False)
-
-    @property
-    def verdict(self) -> str:
-        """conforms, fails, or not run where no case lay in the domain."""
-        if self.minimal is not None:
-            return "fails"
-        return "conforms" if self.examples else "not run"
-
-
-def shrink(record: Record, implementation: Implementation, first: Case, failure: Failure, budget: int = 400) -> Minimal:
-    """The simplest case on which the implementation fails the same check; the first one where none simpler is found."""
-    best = Minimal(failure, first)
-
-    def fails(drawn: Case) -> bool:
-        case = implementation.fit(drawn)
-        if case is None:
-            return False
-        outcome = examine(implementation, case)
-        if outcome.failure is None or outcome.failure.check != failure.check:
-            return False
-        if len(case.snippet()) <= len(best.case.snippet()):
-            best.failure, best.case = outcome.failure, case
-        return True
-
-    with_budget = settings(
-        max_examples=budget, database=None, deadline=None, derandomize=True, suppress_health_check=ALL_HEALTH_CHECKS
-    )
-    with suppress(NoSuchExample):
-        find(cases(record), fails, settings=with_budget)
-    return best
-
-
-@contextmanager
-def _timed(cell: Cell) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    cell.seconds += time.perf_counter() - start
-
-
-def _known(cells: Sequence[Cell], implementation: Implementation, failure: Failure) -> Minimal | None:
-    """A minimal case that another column was shrunk to, if this one fails it alike."""
-    for cell in cells:
-        case = None if cell.minimal is None else implementation.fit(cell.minimal.case)
-        if case is not None:
-            outcome = examine(implementation, case)
-            if outcome.failure is not None and outcome.failure.check == failure.check:
-                return Minimal(outcome.failure, case)
-    return None
-
-
-def run_record(
-    record: Record,
-    implementations: Sequence[Implementation],
-    examples: int,
-    seed: int = 0,
-    tick: Callable[[], None] = lambda: None,
-    shrinking: bool = True,
-    given: Sequence[Case] | None = None,
-) -> list[Cell]:
-    """Every implementation on the same cases: those `given`, else the pinned ones and `examples` drawn ones."""
-    cells = [Cell(record.name, implementation.label) for implementation in implementations]
-    for drawn in (*pinned(record.name), *draw(record, examples, seed)) if given is None else given:
-        for cell, implementation in zip(cells, implementations, strict=True):
-            if cell.minimal is not None:
-                continue
-            case = implementation.fit(drawn)
+    def ask(self, subject: Subject, column: Column, deadline: float = math.inf) -> None:
+        """Ask a subject about all cases, in order; a strict one until its first failure, others until `deadline`."""
+        start = time.perf_counter()
+        for number, drawn in enumerate(self.cases):
+            case = self.adapt(subject, drawn)
             if case is None:
-                cell.skipped += 1
+                column.outside += 1
                 continue
-            with _timed(cell):
-                outcome: Outcome = examine(implementation, case)
-            cell.examples += 1
-            if outcome.failure is not None:
-                cell.failed_after = cell.examples
-                cell.minimal = Minimal(outcome.failure, case)
-                if shrinking:
-                    cell.minimal = _known(cells, implementation, outcome.failure) or shrink(
-                        record, implementation, case, outcome.failure
-                    )
-            if outcome.value_excess + outcome.gradient_excess > cell.value_excess + cell.gradient_excess:
-                cell.worst = case
-            cell.value_excess = max(cell.value_excess, outcome.value_excess)
-            cell.gradient_excess = max(cell.gradient_excess, outcome.gradient_excess)
-        tick()
-    return cells
+            column.cases += 1
+            self._ask(subject, case, column, number)
+            if subject.strict and column.finding is not None:
+                column.failed_after = column.cases
+                break
+            if self.clock() > deadline:
+                left = len(self.cases) - number - 1
+                column.verdicts["value"].unjudged["the time is up"] += left
+                break
+        column.seconds += time.perf_counter() - start
+
+    def _ask(self, subject: Subject, case: Case, column: Column, number: int) -> None:
+        verdicts, group = column.verdicts, group_of(case)
+        called = None
+        if verdicts[group].is_open:
+            finding, called = judge(subject, case, verdicts)
+            self.keep(subject, finding, column)
+            if finding is not None and subject.strict:
+                return
+        # A bound function is asked about every third plain case, the library's own code about all.
+        if not (subject.strict or (number % 3 == 0 and group == "value" and verdicts["law"].is_open)):
+            return
+        if called is None and not subject.strict:
+            with suppress(CallProblem, Unsupported):  # which the groups above say
+                called = subject.ask(case, gradient=False)
+        if called is not None:
+            self.keep(subject, judge_laws(subject, case, called, verdicts["law"]), column)
+
+    def again(self, subject: Subject, case: Case, group: str) -> Finding | None:
+        """The failure of a case, if it is of this group and not declared."""
+        counted = {name: Verdict(name) for name in (*OWN_GROUPS, "special cases", "purity")}
+        finding, called = judge(subject, case, counted)
+        if group == "law" and finding is None and called is not None:
+            finding = judge_laws(subject, case, called, counted["law"])
+        if finding is None or finding.group != group or self.declare(finding, subject.dtype).deviation is not None:
+            return None
+        return finding
+
+    def keep(self, subject: Subject, finding: Finding | None, column: Column) -> None:
+        """File a failure under its group: the first undeclared one, made small, and one of each declared kind."""
+        if finding is None:
+            return
+        verdict = column.verdicts[finding.group]
+        finding = self.declare(finding, subject.dtype)
+        if finding.deviation is not None:
+            if not any(known.deviation is finding.deviation for known in verdict.findings):
+                verdict.findings.append(finding)
+        elif verdict.is_open:
+            verdict.findings.append(self._small(subject, finding))
+
+    def _small(self, subject: Subject, finding: Finding) -> Finding:
+        """The same failure on a small case: one that an earlier column was brought to, or one searched for."""
+        group = finding.group
+        if not self.shrinks or finding.case is None or group not in (*OWN_GROUPS, "special cases"):
+            return finding
+        known = self.small.get(group)
+        known = self.adapt(subject, known) if known is not None and subject.strict else known
+        found = None if known is None else self.again(subject, known, group)
+        if found is None:
+            search = Shrinker(
+                self.record,
+                lambda drawn: self.adapt(subject, drawn),
+                lambda case: self.again(subject, case, group),
+                self.clock,
+                self.shrinking,
+                self.shrinks,
+            )
+            found = search.smallest(finding)
+        if found.case is not None:
+            self.small.setdefault(group, found.case)
+        return found
+
+
+def hold(
+    record: Record,
+    subjects: Iterable[Subject],
+    examples: int = 0,
+    seed: int = 0,
+    given: Sequence[Case] | None = None,
+    shrinking: bool = True,
+) -> list[Column]:
+    """Every subject on the same cases: those `given`, else the pinned ones and `examples` drawn ones."""
+    asked = (*pinned(record.name), *draw(record, examples, seed)) if given is None else given
+    matrix = Matrix(record, asked, shrinks=400 if shrinking else 0)
+    columns = []
+    for subject in subjects:
+        groups = {group: Verdict(group) for group in (OWN_GROUPS if subject.strict else GROUPS)}
+        column = Column(subject.dtype, verdicts=groups, name=record.name, label=subject.label)
+        matrix.ask(subject, column)
+        for verdict in column.verdicts.values():
+            verdict.settle()
+        columns.append(column)
+    return columns

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from .boundary import BOUNDARY_LAWS
-from .law import Law
+from .law import Law, compare, nearly_exact
 from .overlaps import LAWS
 from .surfaces import SURFACE_LAWS
 
-__all__ = ["ALL", "Law"]
+__all__ = ["ALL", "Law", "compare", "nearly_exact"]
 
 ALL: tuple[Law, ...] = (*LAWS, *BOUNDARY_LAWS, *SURFACE_LAWS)
 """Every law."""

@@ -14,10 +14,7 @@ from ..cases.case import Case
 from ..truth.numbers import mp
 from ..truth.tolerance import excess
 
-__all__ = ["SLACK", "Law", "Value", "axes_of", "broken", "changed", "is_surface"]
-
-
-Value = Callable[[Case], Any]
+__all__ = ["SLACK", "Law", "axes_of", "changed", "compare", "is_surface", "nearly_exact"]
 
 
 SLACK = 16
@@ -68,21 +65,30 @@ def axes_of(case: Case) -> tuple[int | None, list[int], int]:
     return class_axis, [one % ndim for one in (axis if isinstance(axis, tuple) else (axis,))], ndim
 
 
-def broken(law: Law, case: Case, value: Value, dtype: str) -> str | None:
-    """What the law finds wrong with `value`, an implementation, on this case; None where it holds or does not speak."""
-    partner = law.partner(case)
-    if partner is None:
-        return None
-    here = np.asarray(law.view(case, np.asarray(value(case), dtype=np.float64)))
-    there = np.asarray(law.relate(case, np.asarray(value(partner), dtype=np.float64)))
-    if here.shape != there.shape:
-        return f"law '{law.name}': shape {here.shape} against {there.shape}"
-    bounds = [n.e for n in case.answer.value if mp.isfinite(n.e)]
-    bound = SLACK * max(bounds, default=mp.mpf(0))
-    for a, b in zip(here.ravel(), there.ravel(), strict=True):
+def compare(law: Law, case: Case, here: Any, there: Any, near: Callable[[int, float, float], bool]) -> str | None:
+    """What a law finds wrong with the value of a case and that of its partner; None where it holds.
+
+    `near(index, a, b)` says whether two numbers are the same up to what both values may err.
+    """
+    own = np.asarray(law.view(case, np.asarray(here, dtype=np.float64)))
+    other = np.asarray(law.relate(case, np.asarray(there, dtype=np.float64)))
+    if own.shape != other.shape:
+        return f"'{law.name}': shape {own.shape} against {other.shape}"
+    for index, (a, b) in enumerate(zip(own.ravel(), other.ravel(), strict=True)):
         if law.at_most and (a <= b or np.isnan(b)):
             continue
-        allowed = bound + 8 * abs(b) if np.isfinite(b) else bound
-        if excess(float(a), mp.mpf(float(b)), allowed, dtype, gradient=False) > 1:
-            return f"law '{law.name}': {float(a)!r} against {float(b)!r}"
+        if not near(index, float(a), float(b)):
+            return f"'{law.name}' does not hold: {float(a)!r} against {float(b)!r}"
     return None
+
+
+def nearly_exact(case: Case, dtype: str) -> Callable[[int, float, float], bool]:
+    """Numbers are near where they differ by no more than `SLACK` times the textbook's bound for the case, and roundoffs."""
+    bounds = [number.e for number in case.answer.value if mp.isfinite(number.e)]
+    bound = SLACK * max(bounds, default=mp.mpf(0))
+
+    def near(index: int, a: float, b: float) -> bool:
+        allowed = bound + 8 * abs(b) if np.isfinite(b) else bound
+        return excess(a, mp.mpf(b), allowed, dtype, gradient=False) <= 1
+
+    return near

@@ -18,7 +18,8 @@ from segloss_ref.registry import Record
 from ..cases.case import Case
 from ..cases.draw import draw
 from ..cases.pinned import pinned
-from ..engine.matrix import Cell, Minimal, run_record
+from ..engine.matrix import hold
+from ..engine.verdicts import Column, Finding
 from . import (  # noqa: F401  each adds its own to MUTANTS and RIGHT
     boundary,
     compound,
@@ -52,31 +53,31 @@ def _cases(name: str, examples: int, seed: int) -> list[Case]:
 
 @dataclass(frozen=True)
 class Judged:
-    """What the checks made of a mutant: the cell of the cases drawn, and of the pinned ones where none of those tells."""
+    """What the checks made of a mutant: the column of the cases drawn, and of the pinned ones where none of those tells."""
 
-    drawn: Cell
-    pinned: Cell | None
+    drawn: Column
+    pinned: Column | None
 
     @property
-    def minimal(self) -> Minimal | None:
+    def finding(self) -> Finding | None:
         """The failure; None for a survivor."""
-        return self.drawn.minimal or (None if self.pinned is None else self.pinned.minimal)
+        return self.drawn.finding or (None if self.pinned is None else self.pinned.finding)
 
     @property
     def after(self) -> str:
         """Which case tells: the number of the drawn one, ``pinned``, or ``-``."""
-        return str(self.drawn.failed_after) if self.drawn.minimal else "pinned" if self.minimal else "-"
+        return str(self.drawn.failed_after) if self.drawn.finding else "pinned" if self.finding else "-"
 
 
 def reject(mutant: Mutant, examples: int = 300, seed: int = 0) -> Judged:
     """Hold a mutant against the checks. The drawn cases come first, to see whether they would do without the pinned ones."""
     record = _record(mutant.of)
 
-    def held(cases: Sequence[Case]) -> Cell:
-        return run_record(record, [mutant.implementation], examples, seed, shrinking=False, given=cases)[0]
+    def held(cases: Sequence[Case]) -> Column:
+        return hold(record, [mutant.implementation], given=cases, shrinking=False)[0]
 
     drawn = held(_cases(mutant.of, examples, seed))
-    return Judged(drawn, None if drawn.minimal else held(pinned(mutant.of)))
+    return Judged(drawn, None if drawn.finding else held(pinned(mutant.of)))
 
 
 def survey(examples: int = 300, seeds: Sequence[int] = (0,)) -> int:
@@ -86,24 +87,24 @@ def survey(examples: int = 300, seeds: Sequence[int] = (0,)) -> int:
     """
     wrong, missed = 0, 0
     for mutant in MUTANTS:
-        cells = [reject(mutant, examples, seed) for seed in seeds]
+        found = [reject(mutant, examples, seed) for seed in seeds]
         noticed = usual_test_notices(mutant, _record(mutant.of))
         missed += not noticed
-        alive = sum(cell.minimal is None for cell in cells)
+        alive = sum(judged.finding is None for judged in found)
         wrong += alive > 0
-        checks = "/".join(dict.fromkeys(cell.minimal.failure.check for cell in cells if cell.minimal is not None))
-        after = ", ".join(cell.after for cell in cells)
+        checks = "/".join(dict.fromkeys(judged.finding.group for judged in found if judged.finding is not None))
+        after = ", ".join(judged.after for judged in found)
         print(
             f"{'SURVIVES' if alive else 'rejected'}  {mutant.name:38} {mutant.of:28} {checks:14} case {after:5}  "
             f"usual test: {'notices' if noticed else 'passes':8} {mutant.why}"
         )
     for mutant in RIGHT:
-        for cell in (reject(mutant, examples, seed) for seed in seeds):
-            if cell.minimal is not None:
+        for judged in (reject(mutant, examples, seed) for seed in seeds):
+            if judged.finding is not None:
                 wrong += 1
-                print(f"WRONGLY REJECTED  {mutant.name}: {cell.minimal.failure.message}", file=sys.stderr)
+                print(f"WRONGLY REJECTED  {mutant.name}: {judged.finding.message}", file=sys.stderr)
             else:
-                print(f"accepted  {mutant.name:38} {mutant.of:28} {cell.drawn.examples} cases  {mutant.why}")
+                print(f"accepted  {mutant.name:38} {mutant.of:28} {judged.drawn.cases} cases  {mutant.why}")
     print(
         f"\n{len(MUTANTS)} mutants, {len(RIGHT)} right implementations, {len(seeds)} seeds: {wrong} judged wrongly; "
         f"the usual test (five random inputs, allclose) passes {missed} mutants"

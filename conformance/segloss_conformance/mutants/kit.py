@@ -47,7 +47,7 @@ class Mutant:
     @property
     def implementation(self) -> Foreign:
         """What the checks take."""
-        return Foreign(self.name, self.function, dtype=self.dtype, scaled=self.scaled)
+        return Foreign(self.name, self.function, dtype=self.dtype, scales=self.scaled)
 
 
 MUTANTS: list[Mutant] = []

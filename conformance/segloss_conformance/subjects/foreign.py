@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ..adapters.call import Called
 from ..cases.case import DTYPES, Case
-from .subject import Result
+from ..laws import Law
+from .library import problem_of
 
 __all__ = ["Foreign"]
 
@@ -24,34 +26,36 @@ class Foreign:
     domain: Callable[[Case], Case | None] = lambda case: case
     dtype: str = "float64"
     metric_dtype: str = "float64"
-    scaled: bool = False
-    """Its gradient is asked at the case's cotangent in place of 1."""
+    scales: bool = False
+    strict: bool = True
 
-    def fit(self, case: Case) -> Case | None:
+    def adapt(self, case: Case) -> Case | None:
         """The case brought into the function's own domain."""
         return self.domain(case) if self.dtype in DTYPES[case.grid] else None
 
-    def run(self, case: Case) -> Result:
+    def partner(self, law: Law, case: Case) -> Case | None:
+        """None: it is held against the textbook alone."""
+        return None
+
+    def counted_in(self, called: Called) -> str:
+        """That of its arrays, or the one in which it counts."""
+        return called.dtype
+
+    def ask(self, case: Case, *, gradient: bool = True, style: str = "plain", cotangent: Any = None) -> Called:
         """Call the function, and look at the shapes of what it returns and at its arguments afterwards."""
         before = case.pred.copy(), case.target.copy()
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            answer = self.function(case)
-        value, gradient = answer if isinstance(answer, tuple) else (answer, None)
-        value = np.asarray(value, dtype=np.float64)
-        result = Result(
-            value,
-            {} if gradient is None else {"its own": np.asarray(gradient)},
-            cotangent=case.cotangent if self.scaled else None,
-        )
+        try:
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
+                answer = self.function(case)
+        except Exception as problem:
+            raise problem_of(problem) from problem
+        value, slope = answer if isinstance(answer, tuple) else (answer, None)
+        gradients = {} if slope is None else {"its own": np.asarray(slope)}
+        counted = self.dtype if case.is_loss else self.metric_dtype
+        called = Called(np.asarray(value, dtype=np.float64), gradients, counted, cotangent=cotangent)
         for name, now, then in zip(("pred", "target"), (case.pred, case.target), before, strict=True):
             if not np.array_equal(now, then, equal_nan=True):
                 now[...] = then
-                result.faults.append(f"the call changed its argument {name}")
-        if value.shape != case.answer.shape:
-            result.faults.append(f"the value has shape {value.shape}, expected {case.answer.shape}")
-        if gradient is not None and result.gradients["its own"].shape != case.pred.shape:
-            result.faults.append(
-                f"the gradient has shape {result.gradients['its own'].shape}, expected {case.pred.shape}"
-            )
-        return result
+                called.changed.append(name)
+        return called

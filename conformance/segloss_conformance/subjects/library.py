@@ -2,39 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 import segloss_ref
-from segloss_ref import registry
-from segloss_ref._backend import Backend, backend_of
+from segloss_ref import kit, registry
 
+from ..adapters.call import Called, CallProblem
 from ..cases.case import COTANGENTS, DTYPES, Case
+from ..laws import Law
 from ..truth.tolerance import wide_dtype
-from .subject import Absent, Result
+from .subject import Absent
 
-__all__ = ["Library", "libraries"]
+__all__ = ["Library", "TestedBackend", "libraries", "problem_of"]
+
+
+class TestedBackend(Protocol):
+    """What the suite needs of a backend, beyond what the library needs of it."""
+
+    name: str
+
+    def devices(self) -> tuple[str, ...]:
+        """The devices that can be used here."""
+        ...
+
+    def dtypes(self) -> tuple[str, ...]:
+        """The floating dtypes, by name."""
+        ...
+
+    def from_numpy(self, array: Any, dtype: str, device: str) -> Any:
+        """A NumPy array as one of the library."""
+        ...
+
+    def to_numpy(self, array: Any) -> Any:
+        """An array of the library as NumPy's, exactly."""
+        ...
+
+    def device(self, array: Any) -> Any:
+        """Where an array lies."""
+        ...
+
+    def vjp(self, function: Callable[..., Any], pred: Any) -> tuple[Any, kit.Pull] | None:
+        """(value, its vector-Jacobian product) by the library's own autograd; None where it has none."""
+        ...
+
+
+def problem_of(problem: Exception) -> CallProblem:
+    """An exception of a function under test, in a line that says where it was raised."""
+    frame = traceback.extract_tb(problem.__traceback__)[-1]
+    return CallProblem(f"{type(problem).__name__}: {problem} ({frame.name}, line {frame.lineno})")
 
 
 @dataclass(frozen=True)
 class Library:
     """`segloss_ref` on arrays of one library, device and dtype."""
 
-    backend: Backend
+    backend: TestedBackend
     device: str
     dtype: str
     stride: int = 1
     """Only every `stride`-th case is run, where a library is slow on many small shapes."""
+    strict: bool = True
+    scales: bool = True
 
     @property
     def label(self) -> str:
         """backend device dtype."""
         return f"{self.backend.name} {self.device} {self.dtype}"
 
-    def fit(self, case: Case) -> Case | None:
+    def adapt(self, case: Case) -> Case | None:
         """The case itself, if the dtype holds its numbers exactly."""
         fits = self.dtype in DTYPES[case.grid] and (self.stride == 1 or int(case.key, 16) % self.stride == 0)
         return case if fits else None
@@ -45,7 +85,7 @@ class Library:
 
     def _check(self, what: str, found: Any, like: Any, dtype: str, shape: tuple[int, ...]) -> list[str]:
         faults = []
-        if backend_of(found) is not self.backend:
+        if kit.backend_of(found) is not self.backend:
             return [f"{what} is {type(found).__name__}, an array of another library than pred"]
         if self.backend.device(found) != self.backend.device(like):
             faults.append(f"{what} is on {self.backend.device(found)}, pred on {self.backend.device(like)}")
@@ -55,38 +95,49 @@ class Library:
             faults.append(f"{what} has shape {tuple(found.shape)}, expected {shape}")
         return faults
 
-    def run(self, case: Case) -> Result:
+    def partner(self, law: Law, case: Case) -> Case | None:
+        """The law's other case, in float64 of libraries that are asked about every case."""
+        return law.partner(case) if self.dtype == "float64" and self.stride == 1 else None
+
+    def counted_in(self, called: Called) -> str:
+        """The dtype of the arrays, or that of exact counts."""
+        return called.dtype
+
+    def ask(self, case: Case, *, gradient: bool = True, style: str = "plain", cotangent: Any = None) -> Called:
         """Call the function on fresh arrays, look at all but the numbers, and bring the numbers home."""
+        try:
+            return self._asked(case, gradient, cotangent)
+        except Exception as problem:  # whatever it raises is its failure
+            raise problem_of(problem) from problem
+
+    def _asked(self, case: Case, gradient: bool, cotangent: Any) -> Called:
         pred, target = self._array(case.pred), self._array(case.target)
         keywords = {k: self._array(v) if isinstance(v, np.ndarray) else v for k, v in case.keywords.items()}
         home = self.backend.to_numpy
         inputs = {"pred": pred, "target": target, **{k: v for k, v in keywords.items() if hasattr(v, "shape")}}
         before = {name: home(array).copy() for name, array in inputs.items()}
-        shape = case.answer.shape
-        if not case.is_loss:
-            value = registry.metrics[case.name].function(pred, target, **keywords)
-            result = Result(home(value), faults=self._check("the value", value, pred, self.metric_dtype, shape))
-        else:
-            loss = registry.losses[case.name].function
-            value = loss(pred, target, **keywords)
-            result = Result(home(value), cotangent=case.cotangent)
-            result.faults += self._check("the value", value, pred, wide_dtype(self.dtype), shape)
-            cotangent = self.backend.from_numpy(case.cotangent, wide_dtype(self.dtype), self.device)
-            asked_at = {} if (case.cotangent == 1).all() else {"cotangent": cotangent if shape else float(cotangent)}
-            again, gradient = segloss_ref.value_and_grad(loss)(pred, target, **asked_at, **keywords)
-            result.faults += self._check("value_and_grad's value", again, pred, wide_dtype(self.dtype), shape)
-            if not np.array_equal(home(again), result.value, equal_nan=True):
-                result.faults.append("value_and_grad returns another value than the function itself")
+        shape, function = case.answer.shape, registry.records[case.name].function
+        value = function(pred, target, **keywords)
+        counted = self.dtype if case.is_loss else self.metric_dtype
+        called = Called(home(value), {}, counted, cotangent=cotangent)
+        called.faults += self._check("the value", value, pred, wide_dtype(counted), shape)
+        if case.is_loss and gradient:
+            seed = self.backend.from_numpy(case.cotangent, wide_dtype(self.dtype), self.device)
+            asked_at = {} if (case.cotangent == 1).all() else {"cotangent": seed if shape else float(seed)}
+            again, slope = segloss_ref.value_and_grad(function)(pred, target, **asked_at, **keywords)
+            called.faults += self._check("value_and_grad's value", again, pred, wide_dtype(self.dtype), shape)
+            if not np.array_equal(home(again), called.value, equal_nan=True):
+                called.faults.append("value_and_grad returns another value than the function itself")
             for name, found in (
-                ("closed form", gradient),
-                *self._by_autograd(case, loss, pred, target, keywords, cotangent),
+                ("closed form", slope),
+                *self._by_autograd(case, function, pred, target, keywords, seed),
             ):
-                result.gradients[name] = home(found)
-                result.faults += self._check(f"the gradient ({name})", found, pred, self.dtype, tuple(pred.shape))
+                called.gradients[name] = home(found)
+                called.faults += self._check(f"the gradient ({name})", found, pred, self.dtype, tuple(pred.shape))
         for name, array in inputs.items():
             if not np.array_equal(home(array), before[name], equal_nan=array.dtype != bool):
-                result.faults.append(f"the call changed its argument {name}")
-        return result
+                called.changed.append(name)
+        return called
 
     def _by_autograd(
         self, case: Case, loss: Callable[..., Any], pred: Any, target: Any, keywords: dict[str, Any], cotangent: Any
@@ -102,12 +153,6 @@ class Library:
             yield "autograd, again", pull(cotangent)
         elif kind == 1:
             yield "autograd with create_graph", pull(cotangent, create_graph=True)
-
-    def value(self, case: Case) -> Any:
-        """The value alone."""
-        keywords = {k: self._array(v) if isinstance(v, np.ndarray) else v for k, v in case.keywords.items()}
-        function = registry.records[case.name].function
-        return self.backend.to_numpy(function(self._array(case.pred), self._array(case.target), **keywords))
 
     @property
     def metric_dtype(self) -> str:
@@ -132,7 +177,12 @@ def libraries(
         if backend.name in seen:
             continue
         seen.add(backend.name)
-        usable = backend.devices()
+        try:
+            usable = backend.devices()
+            _try(backend, usable)
+        except Exception as problem:
+            found.append(Absent(name, f"broken backend: {type(problem).__name__}: {problem}", broken=True))
+            continue
         wanted = usable if devices is None else [one for one in devices if one in usable]
         if not usable:
             found.append(Absent(name, "no device that it can use"))
@@ -146,3 +196,13 @@ def libraries(
                     # JAX compiles every operation anew for every shape.
                     found.append(Library(backend, device, dtype, stride=8 if backend.name == "jax" else 1))
     return found
+
+
+def _try(backend: TestedBackend, devices: Sequence[str]) -> None:
+    """Bring an array of each dtype to each device and home again. Raises where the backend does not keep it."""
+    numbers = np.array([[0.0, 1.0, -2.5]])
+    for device in devices:
+        for dtype in backend.dtypes():
+            again = backend.to_numpy(backend.from_numpy(numbers, dtype, device))
+            if not np.array_equal(np.asarray(again, dtype=np.float64), numbers):
+                raise ValueError(f"from_numpy and to_numpy in {dtype} on {device} make {again!r} of {numbers!r}")

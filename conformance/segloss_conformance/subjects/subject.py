@@ -1,32 +1,19 @@
-"""What is under test: something that takes a case and gives a value and, for losses, a gradient.
-
-`Library` is `segloss_ref` itself on one backend, device and dtype. `Foreign` is any other function on NumPy arrays.
-"""
+"""What is under test: something that takes cases and gives values and, for losses, gradients."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ..adapters.call import Called
 from ..cases.case import Case
+from ..laws import Law
 
-__all__ = ["Absent", "Implementation", "Result"]
-
-
-@dataclass
-class Result:
-    """What an implementation made of a case. Gradients by name, since a library may offer more than one way to them."""
-
-    value: Any
-    gradients: dict[str, Any] = field(default_factory=dict)
-    cotangent: Any = None
-    """What the gradients are asked at: the case's own cotangent, or None for 1."""
-    faults: list[str] = field(default_factory=list)
-    """What is wrong before any number is looked at: library, device, dtype, shape, changed inputs."""
+__all__ = ["Absent", "Subject"]
 
 
-class Implementation(Protocol):
-    """An implementation under test."""
+class Subject(Protocol):
+    """A callable under test in one dtype on one device."""
 
     @property
     def label(self) -> str:
@@ -39,16 +26,29 @@ class Implementation(Protocol):
         ...
 
     @property
-    def metric_dtype(self) -> str:
-        """The dtype in which it counts."""
+    def strict(self) -> bool:
+        """It has to be as accurate as the formula can be (grade A), everywhere; its first failure ends its column."""
         ...
 
-    def fit(self, case: Case) -> Case | None:
-        """The case, or its like in the implementation's own domain; None where there is none."""
+    @property
+    def scales(self) -> bool:
+        """Its gradients can be asked at a cotangent."""
         ...
 
-    def run(self, case: Case) -> Result:
-        """Its answer."""
+    def adapt(self, case: Case) -> Case | None:
+        """The case, or its counterpart in the subject's own form and domain; None where there is none."""
+        ...
+
+    def partner(self, law: Law, case: Case) -> Case | None:
+        """The law's other case; None where the law does not speak, or the subject cannot be asked about it."""
+        ...
+
+    def ask(self, case: Case, *, gradient: bool = True, style: str = "plain", cotangent: Any = None) -> Called:
+        """Its answer. Raises `CallProblem` where the call fails, `Unsupported` where the subject itself declines."""
+        ...
+
+    def counted_in(self, called: Called) -> str:
+        """The dtype in which a value is graded."""
         ...
 
 
@@ -58,3 +58,5 @@ class Absent:
 
     label: str
     reason: str
+    broken: bool = False
+    """It is there and does not work, which is an error of its own."""

@@ -59,11 +59,10 @@ def flags_of(case: Case, found: dict[str, Any], mutants: Iterable[Mutant]) -> tu
     flags = []
     for mutant in mutants:
         try:
-            result = mutant.implementation.run(case)
+            answer = mutant.implementation.ask(case)
         except Exception:  # a mutant that raises here is for other vectors to show
             continue
-        gradient = next(iter(result.gradients.values()), None)
-        if not accepts(found, result.value, gradient):
+        if not accepts(found, answer.value, answer.gradient):
             flags.append(mutant.name)
     return tuple(flags)
 

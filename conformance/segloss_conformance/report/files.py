@@ -1,0 +1,184 @@
+"""Reports as data and as JSON: of a run of the library's own backends, and of checks of bound functions."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from ..adapters.bound_case import BoundCase
+from ..adapters.ledger import Pinned
+from ..adapters.snippet import snippet
+from ..engine.verdicts import Column, Finding, SpecReport, Verdict
+from ..subjects.subject import Absent
+
+__all__ = ["Report", "checked", "declaration", "shown", "versions", "worst", "write_json"]
+
+_PACKAGES = ("segloss-ref", "numpy", "scipy", "array-api-compat", "array-api-strict", "torch", "jax", "cupy-cuda13x",
+             "hypothesis", "mpmath", "scikit-learn")  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """The versions of the packages that matter."""
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def shown(finding: Finding, dtype: str) -> str:
+    """The case of a failure as code that can be pasted."""
+    if isinstance(finding.case, BoundCase):
+        return snippet(finding.case, dtype)
+    return "" if finding.case is None else finding.case.snippet(cotangent=finding.cotangent)
+
+
+def worst(column: Column, group: str) -> float:
+    """The largest error of a group, as a share of what grade A allows."""
+    return column.verdicts[group].worst
+
+
+@dataclass
+class Report:
+    """The columns of one run and the circumstances."""
+
+    profile: str
+    examples: int
+    seed: int
+    columns: list[Column] = field(default_factory=list)
+    others: list[Column] = field(default_factory=list)
+    """Third parties' functions."""
+    absent: list[Absent] = field(default_factory=list)
+    seconds: float = 0.0
+    notes: dict[str, str] = field(default_factory=dict)
+    """What is to be known of a third party's function, by label."""
+
+    @property
+    def failures(self) -> list[Column]:
+        """The columns that fail."""
+        return [column for column in (*self.columns, *self.others) if column.finding is not None]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, in plain types."""
+
+        def plain(column: Column) -> dict[str, Any]:
+            facts: dict[str, Any] = {
+                "name": column.name,
+                "implementation": column.label,
+                "verdict": column.verdict,
+                "examples": column.cases,
+                "outside_domain": column.outside,
+                "worst_value_error_of_allowed": round(worst(column, "value"), 6),
+                "worst_gradient_error_of_allowed": round(worst(column, "gradient"), 6),
+                "seconds": round(column.seconds, 3),
+            }
+            if column.finding is not None:
+                finding = column.finding
+                facts |= {"check": finding.group, "message": finding.message, "after": column.failed_after}
+                facts["snippet"] = shown(finding, column.dtype)
+            if column.unjudged:
+                facts["unjudged"] = dict(column.unjudged)
+            return facts
+
+        return {
+            "format": "segloss-conformance-report/1",
+            "versions": versions(),
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "profile": self.profile,
+            "examples": self.examples,
+            "seed": self.seed,
+            "seconds": round(self.seconds, 1),
+            "not_run": [{"implementation": one.label, "reason": one.reason} for one in self.absent],
+            "cells": [plain(column) for column in self.columns],
+            "third_parties": [plain(column) | {"note": self.notes.get(column.label, "")} for column in self.others],
+        }
+
+
+def declaration(finding: Finding, dtype: str) -> str:
+    """The ``[[deviation]]`` table that would declare a failure as a known bug; the reason is the implementer's to give."""
+    case = finding.case if isinstance(finding.case, BoundCase) else None
+    lines = [
+        "[[deviation]]",
+        f'spec = "{case.binding.spec if case else ""}"',
+        'kind = "bug"',
+        f'group = "{finding.group}"',
+    ]
+    lines.append('reason = ""')
+    if case is not None:
+        lines.append(f"pinned = {Pinned.of(case, dtype).toml()}")
+    return "\n".join(lines)
+
+
+def checked(reports: Sequence[SpecReport], **header: Any) -> dict[str, Any]:
+    """Everything, in plain types."""
+
+    def finding(one: Finding | None, dtype: str) -> dict[str, Any] | None:
+        if one is None:
+            return None
+        found = {
+            "message": one.message,
+            "hint": one.hint,
+            "declared": None if one.deviation is None else one.deviation.label,
+        }
+        if isinstance(one.case, BoundCase):
+            found["snippet"] = shown(one, dtype)
+            found["declaration"] = declaration(one, dtype)
+        return found
+
+    def group(verdict: Verdict, dtype: str) -> dict[str, Any]:
+        return {
+            "group": verdict.group,
+            "verdict": verdict.status,
+            "grade": verdict.grade,
+            "examples": verdict.examples,
+            "worst_error_of_grade_A": verdict.worst if verdict.worst < 1e300 else None,
+            "note": verdict.note,
+            "unjudged": dict(verdict.unjudged),
+            "finding": finding(verdict.finding, dtype),
+        }
+
+    return {
+        "format": "segloss-conformance-check/1",
+        **header,
+        "versions": versions(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "specs": [
+            {
+                "spec": report.binding.spec,
+                "call": report.binding.label,
+                "framework": report.binding.framework,
+                "convention": dict(report.binding.convention),
+                "verdict": report.status,
+                "seed": report.seed,
+                "seconds": round(report.seconds, 2),
+                "stale": report.stale,
+                "columns": [
+                    {
+                        "dtype": column.dtype,
+                        "device": column.device,
+                        "verdict": column.status,
+                        "grade": column.grade,
+                        "right_bits": None if column.bits is None else round(column.bits, 1),
+                        "groups": [group(verdict, column.dtype) for verdict in column.verdicts.values()],
+                    }
+                    for column in report.columns
+                ],
+            }
+            for report in reports
+        ],
+    }
+
+
+def write_json(report: Mapping[str, Any], path: Path) -> None:
+    """A report, as `Report.as_dict` or `checked` gives it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(report, indent=1, default=str) + "\n")
