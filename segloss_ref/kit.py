@@ -27,7 +27,7 @@ from .engine.loss import Loss, evaluate_gradient, loss, loss_of
 from .engine.probability import Slope, times
 from .engine.regions import PixelLoss, Regions, Term
 from .losses._filters import gaussian_statistics
-from .losses._geometry import boundary_distance, predicted_mask, target_mask
+from .losses._geometry import boundary_distance, contour, contour_distance, predicted_mask, target_mask
 from .losses._overlap import affine, overlap, raised, squared_overlap
 
 __all__ = [
@@ -43,6 +43,8 @@ __all__ = [
     "affine",
     "backend_of",
     "boundary_distance",
+    "contour",
+    "contour_distance",
     "evaluate_gradient",
     "gaussian_statistics",
     "loss",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import graphlib
 import importlib.util
 from pathlib import Path
@@ -19,7 +20,7 @@ _spec.loader.exec_module(house)
 FLOORS = {
     "segloss_ref": [
         "_describe _distance _probe _references", "domains _backend", "registry _values _arguments", "engine metrics",
-        "losses presets", "gradient", "segloss_ref",
+        "losses presets", "gradient kit", "segloss_ref",
     ],
     "segloss_backends": ["_host", "numpy strict torch cupy jax", "segloss_backends"],
     "segloss_conformance": [
@@ -44,6 +45,36 @@ def test_circles_and_upward_imports_are_found() -> None:
         graphlib.TopologicalSorter({"a": {"b"}, "b": {"a"}}).prepare()
     links = {"h.low.a": {"h.high.b"}, "h.high.b": set()}
     assert [*house.upward(links, ["low", "high"])] == ["h.low.a imports h.high.b"]
+
+
+def private(path: Path) -> set[str]:
+    """The private modules of the library that a file imports."""
+    public = {"", "registry", "domains", "presets", "kit"}
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module == "segloss_ref":
+            modules += [f"segloss_ref.{alias.name}" for alias in node.names if alias.name.startswith("_")]
+        for module in modules:
+            package, _, rest = module.partition(".")
+            if package == "segloss_ref" and rest.split(".")[0] not in public:
+                found.add(module)
+    return found
+
+
+@pytest.mark.parametrize("folder", ["conformance", "peers", "examples"])
+def test_the_library_is_reached_by_its_public_modules(folder: str) -> None:
+    for path in (ROOT / folder).rglob("*.py"):
+        assert private(path) == set(), path
+
+
+def test_private_modules_are_found(tmp_path: Path) -> None:
+    path = tmp_path / "module.py"
+    path.write_text(
+        "import segloss_ref._x\nfrom segloss_ref.engine.loss import loss\nfrom segloss_ref import kit, _y\n"
+    )
+    assert private(path) == {"segloss_ref._x", "segloss_ref.engine.loss", "segloss_ref._y"}
 
 
 def test_the_suite_has_at_most_nine_floors() -> None:

@@ -7,15 +7,13 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from segloss_ref import domains
-from segloss_ref.engine.probability import Slope
-from segloss_ref.engine.regions import Regions, Term
-from segloss_ref.losses import _geometry as geometry
-from segloss_ref.losses import boundary, distribution
-from segloss_ref.losses._filters import gaussian_statistics
+from segloss_ref import distance_map_loss, domains, hausdorff_loss, kit
+from segloss_ref.kit import Regions, Slope, Term
 
 from ..cases.case import Case
 from .kit import Answer, mutant, parameter, refer, with_formula
+
+HAUSDORFF = kit.loss_of(hausdorff_loss).formula
 
 
 def _steps(r: Regions, spacing: Any) -> tuple[float, ...]:
@@ -46,8 +44,8 @@ def _signed(case: Case, change: Any) -> Answer:
     """The boundary loss with D altered."""
 
     def formula(r: Regions, *, spacing: Any) -> Term:
-        y = geometry.target_mask(r)
-        d = geometry.boundary_distance(r, y, _steps(r, spacing))
+        y = kit.target_mask(r)
+        d = kit.boundary_distance(r, y, _steps(r, spacing))
         signed = change(r, y, d, spacing)
         return r.class_wise_mean(r.prob.p * signed, lambda: Slope(p=signed))
 
@@ -117,8 +115,8 @@ def boundary_spacing_reversed(case: Case) -> Answer:
 @mutant("boundary_loss", "the distances are those of the prediction's mask")
 def boundary_of_prediction(case: Case) -> Answer:
     def formula(r: Regions, *, spacing: Any) -> Term:
-        mask = geometry.predicted_mask(r)
-        d = geometry.boundary_distance(r, mask, _steps(r, spacing))
+        mask = kit.predicted_mask(r)
+        d = kit.boundary_distance(r, mask, _steps(r, spacing))
         signed = np.where(mask, -d, d)
         return r.class_wise_mean(r.prob.p * signed, lambda: Slope(p=signed))
 
@@ -135,8 +133,8 @@ def _far(case: Case, change: Any, power: int = 2) -> Answer:
 
     def formula(r: Regions, *, alpha: float, spacing: Any, **own: Any) -> Term:
         steps = _steps(r, spacing)
-        p, y = geometry.predicted_mask(r), geometry.target_mask(r)
-        d_p, d_y = (geometry.boundary_distance(r, mask, steps) for mask in (p, y))
+        p, y = kit.predicted_mask(r), kit.target_mask(r)
+        d_p, d_y = (kit.boundary_distance(r, mask, steps) for mask in (p, y))
         far = change(p, y, d_p**alpha, d_y**alpha)
         error = r.prob.p * (1 - r.y) - r.prob.q * r.y
         if power == 1:
@@ -207,8 +205,8 @@ def erosion_one_less(case: Case) -> Answer:
 @mutant("hausdorff_loss", "the k-th erosion counts (k - 1)^alpha")
 def erosion_counted_from_0(case: Case) -> Answer:
     def formula(r: Regions, *, alpha: float, erosions: int, rescale: Any, **own: Any) -> Term:
-        term = boundary._by_erosion(r, alpha=alpha, erosions=erosions, rescale=rescale)
-        whole = boundary._by_erosion(r, alpha=1e-9, erosions=erosions, rescale=rescale)
+        term = HAUSDORFF(r, method="erosion", alpha=alpha, erosions=erosions, rescale=rescale)
+        whole = HAUSDORFF(r, method="erosion", alpha=1e-9, erosions=erosions, rescale=rescale)
         return Term(term.value - whole.value, lambda f: term.slope(f) + whole.slope(-f))
 
     return _method(case, "erosion", formula)
@@ -235,7 +233,7 @@ def convolution_unweighted(case: Case) -> Answer:
 @mutant("hausdorff_loss", "the gradient of the convolutions is left out: the value is right")
 def convolution_detached(case: Case) -> Answer:
     def formula(r: Regions, *, alpha: float, radii: Any, **own: Any) -> Term:
-        term = boundary._by_convolution(r, alpha=alpha, radii=radii)
+        term = HAUSDORFF(r, method="convolution", alpha=alpha, radii=radii)
         p, y = r.images.prob.p, r.images.y
         error = p - y
         share = 1.0 if r.weight is None else r.weight
@@ -258,8 +256,8 @@ def _mapped(case: Case, change: Any) -> Answer:
         return refer(case)
 
     def formula(r: Regions, *, phi: Any, spacing: Any) -> Term:
-        d = geometry.boundary_distance(r, geometry.target_mask(r), _steps(r, spacing))
-        return distribution._distance_map.formula(r, phi=change(r, d), spacing=spacing)
+        d = kit.boundary_distance(r, kit.target_mask(r), _steps(r, spacing))
+        return kit.loss_of(distance_map_loss).formula(r, phi=change(r, d), spacing=spacing)
 
     return with_formula(case, formula)
 
@@ -276,7 +274,7 @@ def distance_map_far(case: Case) -> Answer:
 
 @mutant("distance_map_loss", "the 1 is missing: the farthest pixels count nothing")
 def distance_map_without_1(case: Case) -> Answer:
-    return _mapped(case, lambda r, d: distribution._closeness(r, parameter(case, "spacing")) - 1)
+    return _mapped(case, lambda r, d: -r.xp.where(r.largest(d) == 0, 1.0, r.ratio(d, r.largest(d))))
 
 
 @mutant("distance_map_loss", "d_max is that of the whole batch")
@@ -308,7 +306,7 @@ def _strayed(case: Case, scope: str, change: Any) -> Answer:
         return refer(case)
 
     def formula(r: Regions, *, scope: str, spacing: Any) -> Term:
-        p, y = geometry.predicted_mask(r), geometry.target_mask(r)
+        p, y = kit.predicted_mask(r), kit.target_mask(r)
         e = change(r, p, y, _steps(r, spacing))
         cross, slope = r.prob.binary_cross_entropy(r.y)
         return r.class_wise_mean((1 + e) * cross, lambda: slope().scaled(1 + e))
@@ -317,8 +315,8 @@ def _strayed(case: Case, scope: str, change: Any) -> Answer:
 
 
 def _directed(r: Regions, mine: Any, other: Any, steps: Any, how: str = "mean") -> Any:
-    apart = geometry.contour_distance(r, other, steps)
-    points = geometry.contour(r, mine)
+    apart = kit.contour_distance(r, other, steps)
+    points = kit.contour(r, mine)
     if how == "max":
         return np.max(np.where(points, apart, 0.0), axis=r.axes, keepdims=True)
     total = np.sum(np.where(points, apart, 0.0), axis=r.axes, keepdims=True)
@@ -350,7 +348,7 @@ def shape_to_mask(case: Case) -> Answer:
     def e(r: Regions, p: Any, y: Any, steps: Any) -> Any:
         apart = np.sqrt(r.prob.backend.squared_distance(y, r.axes, steps))
         apart = np.where(np.isinf(apart), 0.0, apart)
-        points = geometry.contour(r, p)
+        points = kit.contour(r, p)
         total = np.sum(np.where(points, apart, 0.0), axis=r.axes, keepdims=True)
         return r.ratio(total, np.sum(points, axis=r.axes, keepdims=True, dtype=float))
 
@@ -359,7 +357,7 @@ def shape_to_mask(case: Case) -> Answer:
 
 @mutant("shape_aware_loss", "all pixels weigh by their distance, right ones too")
 def shape_everywhere(case: Case) -> Answer:
-    return _strayed(case, "pixel", lambda r, p, y, steps: geometry.contour_distance(r, y, steps))
+    return _strayed(case, "pixel", lambda r, p, y, steps: kit.contour_distance(r, y, steps))
 
 
 @mutant("shape_aware_loss", "the spacing is ignored")
@@ -391,7 +389,7 @@ def _similar(case: Case, structure: Any = None, choose: Any = None, divide: Any 
 
     def formula(r: Regions, *, window: int, sigma: float, c4: float, beta: float) -> Term:
         y, p = r.images.y, r.images.prob.p
-        found = [(x, *gaussian_statistics(r.prob.backend, x, r.axes, window, sigma)) for x in (y, p)]
+        found = [(x, *kit.gaussian_statistics(r.prob.backend, x, r.axes, window, sigma)) for x in (y, p)]
         e = abs((structure or _as_it_is)(r, found, c4))
         f = ((choose or (lambda e, beta, largest: e > beta * largest))(e, beta, r.largest(e))).astype(float)
         m = r.sum(f) if divide is None else divide(r, f)

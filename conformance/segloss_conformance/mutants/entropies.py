@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from segloss_ref.engine.probability import Slope
-from segloss_ref.engine.regions import Regions, Term
+from segloss_ref.kit import Regions, Slope, Term
 
 from ..cases.case import Case
 from .kit import Answer, mutant, parameter, refer, with_formula

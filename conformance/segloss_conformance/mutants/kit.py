@@ -8,8 +8,7 @@ from typing import Any
 
 import segloss_ref as ref
 from segloss_ref import registry
-from segloss_ref.engine.loss import evaluate_gradient, loss_of
-from segloss_ref.engine.regions import Term
+from segloss_ref.kit import Term, evaluate_gradient, loss_of
 
 from ..cases.case import Case
 from ..subjects.foreign import Foreign

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from segloss_ref.engine.regions import Regions, Term
-from segloss_ref.losses._overlap import overlap
+from segloss_ref.kit import Regions, Term, overlap
 
 from ..cases.case import Case
 from .kit import Answer, mutant, parameter, refer, smooth_of, with_formula
