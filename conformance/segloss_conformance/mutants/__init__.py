@@ -20,17 +20,12 @@ from ..cases.draw import draw
 from ..cases.pinned import pinned
 from ..engine.matrix import hold
 from ..engine.verdicts import Column, Finding
-from . import (  # noqa: F401  each adds its own to MUTANTS and RIGHT
-    boundary,
-    compound,
-    cotangents,
-    counts,
-    entropies,
-    lovasz,
-    overlap,
-    right,
-    surfaces,
-)
+
+# vectors/manifest.json lists the mutants in the order of these imports; each module adds its own to MUTANTS and RIGHT.
+# isort: off
+from . import boundary, similarity, compound, cotangents, counts, entropies, lovasz, overlap, right, surfaces  # noqa: F401
+
+# isort: on
 from .kit import MUTANTS, RIGHT, Mutant
 from .usual import usual_test_notices
 
