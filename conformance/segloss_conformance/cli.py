@@ -7,13 +7,13 @@ import os
 import sys
 from collections.abc import Sequence
 
-from .commands import UsageError, check, identify, mutants, run, vectors
+from .commands import UsageError, check, identify, mutants, new_loss, run, vectors
 from .commands import list as list_
 
 __all__ = ["main"]
 
 COMMANDS = {"run": run, "check": check, "identify": identify, "mutants": mutants,
-            "vectors": vectors, "list": list_}  # fmt: skip
+            "vectors": vectors, "list": list_, "new-loss": new_loss}  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

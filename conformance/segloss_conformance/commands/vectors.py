@@ -19,16 +19,24 @@ def add(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--choose", action="store_true", help="first add inputs for mutants that no vector shows (minutes)"
     )
+    parser.add_argument("--only", action="append", help="with --choose, of this loss or metric only (repeatable)")
 
 
 def execute(options: argparse.Namespace) -> int:
     """Write and print sizes; with --check 1 where a file differs."""
+    from segloss_ref import registry
+
     from ..vectors import differences, write
 
+    for name in options.only or []:
+        if not options.choose:
+            raise UsageError("--only goes with --choose: all vectors are written")
+        if name not in registry.records:
+            raise UsageError(f"--only must be one of {', '.join(registry.records)}, got {name!r}")
     if options.choose:
         from ..vectors.choose import choose
 
-        choose()
+        choose(options.only or ())
     if options.check:
         if not options.out.is_dir():
             raise UsageError(f"--out: there is no folder {options.out}")

@@ -7,7 +7,7 @@ pool is drawn with Hypothesis, whose versions draw differently, which is why wha
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -107,17 +107,20 @@ def _chosen(record: Record, kept: list[Vector]) -> list[Vector]:
         add(pool.pop(int(np.argmax(gains))))
 
 
-def choose() -> None:
-    """Add what is missing to the inputs, and say what no vector shows."""
-    known = read() if SOURCE.is_file() else []
-    found: list[Vector] = []
-    records: list[Record] = [*registry.records.values()]
-    for record in records:
-        mine = _chosen(record, [one for one in known if one.case.name == record.name])
-        print(f"{record.name}: {len(mine)} vectors", file=sys.stderr)
-        found += mine
-    save(found)
-    shown = {flag for one in found for flag in one.flags}
+def choose(only: Sequence[str] = ()) -> None:
+    """Add what is missing to the inputs, of all losses and metrics or of those named, and say what no vector shows.
+
+    What was chosen is kept after each of them, so that an interruption loses little.
+    """
+    chosen: dict[str, list[Vector]] = {}
+    for vector in read() if SOURCE.is_file() else []:
+        chosen.setdefault(vector.case.name, []).append(vector)
+    for name, record in registry.records.items():
+        if not only or name in only:
+            chosen[name] = _chosen(record, chosen.get(name, []))
+            print(f"{name}: {len(chosen[name])} vectors", file=sys.stderr)
+            save(vector for vectors in chosen.values() for vector in vectors)
+    shown = {flag for vectors in chosen.values() for vector in vectors for flag in vector.flags}
     for mutant in AT_ONE:
         if mutant.name not in shown:
             print(f"no vector shows {mutant.name} of {mutant.of}: {mutant.why}", file=sys.stderr)

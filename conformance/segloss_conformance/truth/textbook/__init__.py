@@ -27,11 +27,19 @@ METRICS = (*COUNTING, *SURFACE)
 LOSSES = (*PER_CLASS, *MERGED, *PER_CLASS_SPATIAL, *MERGED_SPATIAL, "lovasz_softmax_loss", "lovasz_hinge_loss")
 
 
+def _check_known(name: str, known: tuple[str, ...]) -> None:
+    if name not in known:
+        raise LookupError(
+            f"the textbook has no {name}: transcribe it and name it in a table of its module (CONTRIBUTING, step 3)"
+        )
+
+
 def loss(
     name: str, pred: Any, target: Any, *, from_logits: bool = False, class_axis: int | None = None, axis: Any = None,
     weight: Any = None, class_weight: Any = None, ignore_index: int | None = None, reduction: str = "mean", **own: Any,
 ) -> Answer:  # fmt: skip
     """The true value and gradient of a loss; `pred` and `target` are NumPy arrays, keywords as docs/contract.md has them."""
+    _check_known(name, LOSSES)
     hinge = name == "lovasz_hinge_loss"
     k = problem_of(
         pred, target, from_logits=from_logits, class_axis=class_axis, axis=axis, weight=weight,
@@ -100,4 +108,5 @@ def loss(
 
 def metric(name: str, pred: Any, target: Any, **keywords: Any) -> Answer:
     """The true value of a metric; `pred` and `target` are NumPy arrays, keywords as docs/contract.md has them."""
+    _check_known(name, METRICS)
     return (surface_metric if name in SURFACE else counting_metric)(name, pred, target, **keywords)
