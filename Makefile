@@ -10,12 +10,13 @@ READY := $(VENV)/.ready
 PEERS := .venv-peers
 PEERS_READY := $(PEERS)/.ready
 
-.PHONY: help conformance test lint types quickstart bench bench-boundary bench-counts bench-surfaces mutants vectors peers clean
+.PHONY: help conformance test test-fast lint types quickstart bench bench-boundary bench-counts bench-surfaces mutants vectors peers clean
 
 help:
 	@echo "make conformance   run the conformance matrix on every library present; writes report/index.html"
 	@echo "                   (PROFILE=quick|standard|deep, EXAMPLES=N, ARGS='--only dice_loss ...')"
 	@echo "make test          run the tests"
+	@echo "make test-fast     run those that take less than a minute together"
 	@echo "make mutants       show that the suite rejects wrong implementations"
 	@echo "make vectors       write vectors/ anew, the test vectors for other languages"
 	@echo "make peers         hold released packages against the reference; writes docs/peers.md and report/peers.html"
@@ -46,6 +47,9 @@ conformance: $(READY)
 test: $(READY)
 	@# One thread a worker: threads that wait for a core count as processor time, by which tests of `check` are limited.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+test-fast: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" $(ARGS)
 
 mutants: $(READY)
 	$(BIN)/segloss-conformance mutants $(ARGS)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from segloss_conformance.adapters.adapt import fit, rounded
+from segloss_conformance.adapters.adapt import adapt, rounded
 from segloss_conformance.adapters.binding import Binding, bind
 from segloss_conformance.adapters.expression import ConfigurationError, Expression
 from segloss_conformance.adapters.ledger import Pinned
@@ -80,7 +80,7 @@ def test_every_specification_has_cases_in_every_form(name: str) -> None:
     assert forms
     cases = [*plain_cases(RECORDS[name]), *draw(RECORDS[name], 8, seed=4)]
     for binding in forms:
-        fitted = [case for case in (fit(binding, one, "float32") for one in cases) if case is not None]
+        fitted = [case for case in (adapt(binding, one, "float32") for one in cases) if case is not None]
         assert len(fitted) >= 3, binding
         assert fitted[-1].answer.shape == ()
         for case in fitted:
@@ -129,7 +129,7 @@ def test_masks_that_are_counted_in_float32_are_held_to_its_roundoff_in_laws_too(
 def test_metrics_know_regions_without_foreground(pred: Any, target: Any, how: dict[str, Any], tags: set[str]) -> None:
     binding = bind("dice_score", silent, args=["$pred", "$target"], framework="numpy", **how)
     labels = {"class_axis": 1, "num_classes": 3} if binding.takes == "label" else {}
-    case = fit(binding, Case("dice_score", np.array(pred), np.array(target), labels, is_loss=False), "int64")
+    case = adapt(binding, Case("dice_score", np.array(pred), np.array(target), labels, is_loss=False), "int64")
     assert case is not None
     assert case.tags & {"empty-target", "empty-prediction", "absent-class", "non-square"} == tags
 

@@ -1,6 +1,6 @@
 """Bring any case into the form that a binding asks for: its layout, its target, its dtype, its domain.
 
-Cases are drawn for the reference, in every shape and with every keyword. `fit` turns one into its like in the binding's own
+Cases are drawn for the reference, in every shape and with every keyword. `adapt` turns one into its like in the binding's own
 form, so that a loss or metric is covered the day it enters the register. The textbook answers the fitted case, so nothing
 that is rounded or dropped on the way is ever held against the implementation.
 """
@@ -24,7 +24,7 @@ from .binding import Binding
 from .bound_case import BoundCase, in_domain, nearly_empty, one_hot
 from .expression import Expression
 
-__all__ = ["assemble", "fit", "fitted_all"]
+__all__ = ["adapt", "assemble", "fitted_all"]
 
 _NARROW = 64
 """float16 holds e^-8 and its powers as normal numbers, and sums of logits of 64; between them an exponential is neither."""
@@ -211,7 +211,7 @@ def _truth(binding: Binding, own: Mapping[str, Any]) -> dict[str, Any] | None:
     return _meant(binding, truth)
 
 
-def fit(binding: Binding, drawn: Case, dtype: str) -> BoundCase | None:
+def adapt(binding: Binding, drawn: Case, dtype: str) -> BoundCase | None:
     """The like of a drawn case in the binding's form and domain; None where it has none."""
     if isinstance(drawn, BoundCase):
         return drawn
@@ -395,5 +395,5 @@ def _places(binding: Binding, letters: str) -> tuple[dict[str, Any], tuple[int, 
 
 def fitted_all(binding: Binding, drawn: Iterable[Case], dtype: str) -> list[BoundCase]:
     """Those of the drawn cases that have a like in the binding's domain."""
-    fitted = (fit(binding, one, dtype) for one in drawn)
+    fitted = (adapt(binding, one, dtype) for one in drawn)
     return [case for case in fitted if case is not None and not case.answer.jump]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..adapters.adapt import fit
+from ..adapters.adapt import adapt
 from ..adapters.binding import Binding
 from ..adapters.bound_case import BoundCase
 from ..adapters.callers import Caller, CallProblem, caller
@@ -63,10 +63,10 @@ class _Check:
 
     def adapted(self, subject: Subject, drawn: Case) -> BoundCase | None:
         """The case in the binding's form, in the convention that the ledger declares for it."""
-        case = fit(self.binding, drawn, subject.dtype)
+        case = adapt(self.binding, drawn, subject.dtype)
         for deviation in self.deviations:
             if case is not None and deviation.kind == "convention" and deviation.holds_for(case, subject.dtype):
-                case = fit(deviation.applied(self.binding), drawn, subject.dtype)
+                case = adapt(deviation.applied(self.binding), drawn, subject.dtype)
         return None if case is None else self.shared.setdefault(case.key, case)
 
     def declared(self, finding: Finding, dtype: str) -> Finding:

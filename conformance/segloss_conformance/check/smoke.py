@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..adapters.adapt import fit, fitted_all
+from ..adapters.adapt import adapt, fitted_all
 from ..adapters.binding import Binding
 from ..adapters.bound_case import BoundCase
 from ..adapters.callers import Called, CallProblem, Unsupported, caller
@@ -51,7 +51,7 @@ def _wrong_shape(case: BoundCase, shape: tuple[int, ...]) -> str:
                           ("per-image-and-class", "image")):  # fmt: skip
         if returns == case.binding.returns or (pool == "image" and "N" not in case.binding.layout):
             continue
-        other = fit(case.binding.changed(returns=returns, pool=pool), plain_cases(case.binding.record)[0], "float64")
+        other = adapt(case.binding.changed(returns=returns, pool=pool), plain_cases(case.binding.record)[0], "float64")
         if other is not None and other.answer.shape == shape and shape != case.answer.shape:
             return f"{sentence}; this is the shape for returns = {returns!r}, pool = {pool!r}"
     return sentence

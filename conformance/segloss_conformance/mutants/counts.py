@@ -45,10 +45,13 @@ def sensitivity_with_ignored(case: Case) -> Any:
     return score(kept)
 
 
+_FINISH = ("reduction", "undefined", "pred_empty", "target_empty")
+
+
 def _of_cells(case: Case, change: Callable[[Confusion], Confusion]) -> Any:
     """The metric of counts that were changed before the formula."""
     own = registry.metrics[case.name].parameters
-    finish = {key: value for key, value in case.keywords.items() if key in ("reduction", "undefined", *own)}
+    finish = {key: value for key, value in case.keywords.items() if key in (*_FINISH, *own)}
     masks = {key: value for key, value in case.keywords.items() if key not in finish}
     return registry.metrics[case.name].function(change(ref.confusion(case.pred, case.target, **masks)), **finish)
 

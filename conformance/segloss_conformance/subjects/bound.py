@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..adapters.adapt import fit
+from ..adapters.adapt import adapt
 from ..adapters.binding import Binding
 from ..adapters.bound_case import BoundCase, replaced
 from ..adapters.call import Called, Caller, Unsupported
@@ -55,7 +55,7 @@ class BoundFunction:
 
     def adapt(self, case: Case) -> BoundCase | None:
         """The case in the binding's form and domain; None where there is none."""
-        return fit(self.binding, case, self.dtype)
+        return adapt(self.binding, case, self.dtype)
 
     def counted_in(self, called: Called) -> str:
         """The dtype of floating arrays; masks of integers are counted in whatever floating dtype comes back."""
