@@ -319,6 +319,18 @@ def test_command_writes_reports(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "http" not in page.replace("http-equiv", "")
 
 
+def test_processes_find_what_one_finds(tmp_path: Path) -> None:
+    words = ["run", "--backend", "numpy", "--only", "dice_loss", "--only", "accuracy", "--only", "jaccard_index"]
+    words += ["--examples", "5"]
+    found = []
+    for jobs in ("1", "2"):
+        assert cli.main([*words, "--jobs", jobs, "--json", str(tmp_path / jobs)]) == 0
+        cells = json.loads((tmp_path / jobs).read_text())["cells"]
+        found.append([{name: value for name, value in cell.items() if name != "seconds"} for cell in cells])
+    assert found[0] == found[1]
+    assert cli.main([*words, "--jobs", "0"]) == 2
+
+
 def test_command_fails_where_something_fails(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

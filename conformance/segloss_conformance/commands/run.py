@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import Subparsers, UsageError
+
+if TYPE_CHECKING:
+    from ..engine.verdicts import Column
 
 __all__ = ["add", "execute"]
 
@@ -25,34 +32,74 @@ def add(subparsers: Subparsers) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="write the report as JSON")
     parser.add_argument("--html", type=Path, help="write the report as one HTML page")
+    parser.add_argument(
+        "--jobs", type=int, help="processes that share the losses and metrics (default: one a core, one with --only)"
+    )
     parser.add_argument("--no-third-parties", action="store_true", help="leave out other packages' functions")
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a process is to run, but for the name of the loss or metric."""
+
+    backend: list[str] | None
+    device: list[str] | None
+    dtype: list[str] | None
+    examples: int
+    seed: int
+    third_parties: bool
+
+    def columns(self, name: str) -> tuple[list[Column], list[Column]]:
+        """The columns of one loss or metric: of the library's own backends, and of third parties."""
+        from segloss_ref import registry
+
+        from ..engine.matrix import hold
+        from ..subjects.library import Library, libraries
+        from ..subjects.third_party import third_parties
+
+        own = [found for found in libraries(self.backend, self.device, self.dtype) if isinstance(found, Library)]
+        others = [party for party in third_parties() if party.name == name] if self.third_parties else []
+        columns = hold(registry.records[name], [*own, *others], self.examples, self.seed)
+        return columns[: len(own)], columns[len(own) :]
+
+
+def _one_thread() -> None:
+    """In a process of several: threads of their own would only wait for each other."""
+    import os
+
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 
 def execute(options: argparse.Namespace) -> int:
     """Run, print and write; 1 where something fails."""
+    import os
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     import segloss_ref
     from segloss_ref import registry
 
-    from ..engine.matrix import PROFILES, hold
+    from ..engine.matrix import PROFILES
     from ..report.files import Report, write_json
     from ..report.page import write_html
     from ..report.terminal import console as terminal
     from ..report.terminal import print_matrix
     from ..subjects.library import Library, libraries
-    from ..subjects.subject import Absent, Subject
+    from ..subjects.subject import Absent
     from ..subjects.third_party import third_parties
 
-    records: dict[str, registry.Record] = dict(registry.records)
     for name in options.only or []:
-        if name not in records:
-            raise UsageError(f"--only must be one of {', '.join(records)}, got {name!r}")
+        if name not in registry.records:
+            raise UsageError(f"--only must be one of {', '.join(registry.records)}, got {name!r}")
     for name in options.backend or []:
         if name not in segloss_ref.backends():
             raise UsageError(f"--backend must be one of {', '.join(sorted(segloss_ref.backends()))}, got {name!r}")
     if options.examples is not None and options.examples < 1:
         raise UsageError(f"--examples must be at least 1, got {options.examples}")
+    if options.jobs is not None and options.jobs < 1:
+        raise UsageError(f"--jobs must be at least 1, got {options.jobs}")
     found = libraries(options.backend, options.device, options.dtype)
     columns = [one for one in found if isinstance(one, Library)]
     absent = [one for one in found if isinstance(one, Absent)]
@@ -67,26 +114,29 @@ def execute(options: argparse.Namespace) -> int:
 
     examples = options.examples or PROFILES[options.profile].own
     report = Report(options.profile, examples, options.seed, absent=absent)
-    chosen = {name: record for name, record in records.items() if not options.only or name in options.only}
-    others = [] if options.no_third_parties or options.backend else third_parties()
-    report.notes = {one.label: one.note for one in others}
+    chosen = [name for name in registry.records if not options.only or name in options.only]
+    with_others = not (options.no_third_parties or options.backend)
+    report.notes = {party.label: party.note for party in third_parties()} if with_others else {}
+    asked = _Asked(options.backend, options.device, options.dtype, examples, options.seed, with_others)
+    jobs = options.jobs or (1 if options.only else os.cpu_count() or 1)
     console = terminal()
     start = time.perf_counter()
-    with Progress(
-        TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        console=console, disable=not console.is_terminal,
-    ) as progress:  # fmt: skip
+    with ExitStack() as stack:
+        progress = stack.enter_context(Progress(
+            TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+            console=console, disable=not console.is_terminal,
+        ))  # fmt: skip
         task = progress.add_task("", total=len(chosen))
-        for name, record in chosen.items():
-            progress.update(task, description=name)
-            mine = [one for one in others if one.name == name]
-            everyone: list[Subject] = [*columns, *mine]
-            found_columns = hold(record, everyone, examples, options.seed)
-            report.columns += found_columns[: len(columns)]
-            report.others += found_columns[len(columns) :]
-            progress.advance(task)
+        answers: Iterable[tuple[list[Column], list[Column]]] = map(asked.columns, chosen)
+        if jobs > 1:
+            pool = ProcessPoolExecutor(min(jobs, len(chosen)), get_context("spawn"), _one_thread)
+            answers = stack.enter_context(pool).map(asked.columns, chosen)
+        for name, (own, others) in zip(chosen, answers, strict=True):
+            report.columns += own
+            report.others += others
+            progress.update(task, description=name, advance=1)
             if not console.is_terminal:
-                wrong = sum(column.finding is not None for column in found_columns)
+                wrong = sum(column.finding is not None for column in (*own, *others))
                 print(
                     f"{name}: {'ok' if not wrong else f'{wrong} fail'} ({time.perf_counter() - start:.0f} s)",
                     flush=True,
