@@ -1,7 +1,7 @@
 """Bring any case into the form that a binding asks for: its layout, its target, its dtype, its domain.
 
 Cases are drawn for the reference, in every shape and with every keyword. `adapt` turns one into its like in the binding's own
-form, so that a loss or metric is covered the day it enters the register. The textbook answers the fitted case, so nothing
+form, so that a loss or metric is covered the day it enters the register. The textbook answers the adapted case, so nothing
 that is rounded or dropped on the way is ever held against the implementation.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -212,86 +212,105 @@ def _truth(binding: Binding, own: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def adapt(binding: Binding, drawn: Case, dtype: str) -> BoundCase | None:
-    """The like of a drawn case in the binding's form and domain; None where it has none."""
+    """Adapt a drawn case to the binding's form and domain; None if that is impossible."""
     if isinstance(drawn, BoundCase):
         return drawn
-    record, layout = binding.record, binding.layout
-    plain = _plain_loss(drawn) if binding.is_loss else _plain_metric(drawn)
     pick = int(drawn.key, 16)
-    plain = _with_classes(plain, binding.classes, pick)
-    classes = len(plain.pred)
-    ignores = "ignore_index" in binding.placeholders
-    if ignores and drawn.keywords.get("ignore_index") is None:
-        plain.ignored = _some_ignored(plain.ignored.shape, pick)
     floating = dtype if dtype in ("float64", "float32", "float16", "bfloat16") else "float64"
-    pred = _predictions(plain, binding, floating) if binding.is_loss else rounded(plain.pred, floating)
-    hot = plain.hot
-    soft = "soft-target" in binding.domain and not record.hard_target
-    hard = binding.target == "index" or not soft
-    if hard:
-        hot = one_hot(hot.argmax(0), classes) if binding.classes == "exclusive" else (hot > 0.5).astype(float)
-    elif binding.classes == "exclusive" and "simplex" in binding.domain and ((hot > 0) & (hot < 1)).any():
-        hot = _dyadic(hot)
-    hot = rounded(hot, floating)
-
-    # Axes.
-    letters = layout if layout != "any" else ""
-    spatial = [one for one in letters if one in "DHW"]
-    arrays = {"pred": (pred, 1), "hot": (hot, 1), "ignored": (plain.ignored, 0), "weight": (plain.weight, 0)}
-    if letters:
-        images = "N" in letters
-        moved = {
-            name: _regrouped(array, lead, len(spatial) + images, images, bool(pick % 2))
-            for name, (array, lead) in arrays.items()
-        }
-        order = [("C" + ("N" if images else "") + "".join(spatial)).index(one) for one in letters.replace("C", "")]
-        flat = [axis - 1 for axis in order]
-
-        def placed(array: Any, with_classes: bool) -> Any:
-            if not with_classes:
-                return np.ascontiguousarray(array.transpose(flat))
-            if "C" not in letters:
-                return np.ascontiguousarray(array[0].transpose(flat))
-            return np.ascontiguousarray(np.moveaxis(array.transpose(0, *order), 0, letters.index("C")))
-    else:
-        moved = {name: array for name, (array, _) in arrays.items()}
-
-        def placed(array: Any, with_classes: bool) -> Any:
-            return np.ascontiguousarray(array[0] if with_classes else array)
-
-    pred, hot = placed(moved["pred"], True), placed(moved["hot"], True)
-    one_channel = "C" in letters and binding.classes != "exclusive"
-    weight, ignored = placed(moved["weight"], False), placed(moved["ignored"], False)
-    if one_channel:
-        place = letters.index("C")
-        weight, ignored = (np.broadcast_to(np.expand_dims(one, place), pred.shape).copy() for one in (weight, ignored))
-
-    # The target, and what is ignored in it.
-    common: dict[str, Any] = {"num_classes": classes}
-    target: Any = hot
-    if ignores:
-        common["ignore_index"] = drawn.keywords.get("ignore_index", 255)
-    if binding.target == "index" and binding.classes == "exclusive" and "C" in letters:
-        target = hot.argmax(letters.index("C"))
-        if binding.takes == "label":
-            pred = pred.argmax(letters.index("C"))
-    elif not binding.is_loss or hard:
-        target = hot.astype(np.int64) if not binding.is_loss or ignores else hot
-    if not binding.is_loss and binding.takes == "mask":
-        axis = letters.index("C") if binding.classes == "exclusive" and "C" in letters else None
-        pred = pred > 0.5 if axis is None else np.moveaxis(one_hot(pred.argmax(axis), classes) > 0, 0, axis)
-    labelled = target.shape == ignored.shape and target.dtype.kind in "iu"
-    if ignores and labelled:
-        target = np.where(ignored, common["ignore_index"], target)
-    if "weight" in binding.placeholders:
-        common["weight"] = rounded(weight, floating)
-    if "class_weight" in binding.placeholders:
-        drawn_weights = drawn.keywords.get("class_weight", ())
-        common["class_weight"] = tuple(drawn_weights) if len(drawn_weights) == classes else _some_weights(classes, pick)
-
-    own = _own(binding, drawn.keywords, floating, len(spatial) or pred.ndim)
+    plain = _plain_loss(drawn) if binding.is_loss else _plain_metric(drawn)
+    plain = _with_classes(plain, binding.classes, pick)
+    if "ignore_index" in binding.placeholders and drawn.keywords.get("ignore_index") is None:
+        plain.ignored = _some_ignored(plain.ignored.shape, pick)
+    plain.pred = _predictions(plain, binding, floating) if binding.is_loss else rounded(plain.pred, floating)
+    plain.hot = _targets(plain, binding, floating)
+    placed = _placed(plain, binding, bool(pick % 2))
+    common = _common(placed, binding, drawn, floating, pick)
+    pred, target = _as_taken(placed, binding, common)
+    spatial = sum(letter in "DHW" for letter in binding.layout) if binding.layout != "any" else 0
+    own = _own(binding, drawn.keywords, floating, spatial or pred.ndim)
     case = assemble(binding, pred, target, own, common, drawn.grid, floating)
     return case if case is not None and _valid(case) and in_domain(case) else None
+
+
+def _has_hard_target(binding: Binding) -> bool:
+    soft = "soft-target" in binding.domain and not binding.record.hard_target
+    return binding.target == "index" or not soft
+
+
+def _targets(plain: _Plain, binding: Binding, floating: str) -> Any:
+    """The target of each class, in front, in numbers of the dtype: hard where the binding takes no other."""
+    hot = plain.hot
+    if _has_hard_target(binding):
+        hot = one_hot(hot.argmax(0), len(plain.pred)) if binding.classes == "exclusive" else (hot > 0.5).astype(float)
+    elif binding.classes == "exclusive" and "simplex" in binding.domain and ((hot > 0) & (hot < 1)).any():
+        hot = _dyadic(hot)
+    return rounded(hot, floating)
+
+
+def _placed(plain: _Plain, binding: Binding, split: bool) -> _Plain:
+    """The arrays with their axes where the binding's layout has them; `split` the first axis into images if need be."""
+    letters = binding.layout
+    if letters == "any":
+        contiguous = np.ascontiguousarray
+        return replace(plain, pred=contiguous(plain.pred[0]), hot=contiguous(plain.hot[0]),
+                       ignored=contiguous(plain.ignored), weight=contiguous(plain.weight))  # fmt: skip
+    images, spatial = "N" in letters, [letter for letter in letters if letter in "DHW"]
+    order = [("C" + "N" * images + "".join(spatial)).index(letter) for letter in letters.replace("C", "")]
+
+    def regrouped(array: Any, lead: int) -> Any:
+        return _regrouped(array, lead, len(spatial) + images, images, split)
+
+    def pixels(array: Any) -> Any:
+        return np.ascontiguousarray(regrouped(array, 0).transpose([axis - 1 for axis in order]))
+
+    def classes(array: Any) -> Any:
+        array = regrouped(array, 1).transpose(0, *order)
+        return np.ascontiguousarray(np.moveaxis(array, 0, letters.index("C")) if "C" in letters else array[0])
+
+    pred, hot, ignored, weight = classes(plain.pred), classes(plain.hot), pixels(plain.ignored), pixels(plain.weight)
+    if "C" in letters and binding.classes != "exclusive":  # one channel
+        place = letters.index("C")
+        weight, ignored = (
+            np.broadcast_to(np.expand_dims(array, place), pred.shape).copy() for array in (weight, ignored)
+        )
+    return replace(plain, pred=pred, hot=hot, ignored=ignored, weight=weight)
+
+
+def _common(placed: _Plain, binding: Binding, drawn: Case, floating: str, pick: int) -> dict[str, Any]:
+    """The common keywords that the binding hands over."""
+    letters = binding.layout
+    classes = placed.pred.shape[letters.index("C")] if "C" in letters else 1
+    common: dict[str, Any] = {"num_classes": classes}
+    if "ignore_index" in binding.placeholders:
+        common["ignore_index"] = drawn.keywords.get("ignore_index", 255)
+    if "weight" in binding.placeholders:
+        common["weight"] = rounded(placed.weight, floating)
+    if "class_weight" in binding.placeholders:
+        weights = drawn.keywords.get("class_weight", ())
+        common["class_weight"] = tuple(weights) if len(weights) == classes else _some_weights(classes, pick)
+    return common
+
+
+def _as_taken(placed: _Plain, binding: Binding, common: Mapping[str, Any]) -> tuple[Any, Any]:
+    """(prediction, target) as the binding takes them: probabilities, masks or labels, with what is ignored in the target."""
+    letters, pred, target = binding.layout, placed.pred, placed.hot
+    exclusive = binding.classes == "exclusive" and "C" in letters
+    ignores = "ignore_index" in common
+    if exclusive and binding.target == "index":
+        target = target.argmax(letters.index("C"))
+        if binding.takes == "label":
+            pred = pred.argmax(letters.index("C"))
+    elif not binding.is_loss or (_has_hard_target(binding) and ignores):
+        target = target.astype(np.int64)
+    if not binding.is_loss and binding.takes == "mask":
+        if exclusive:
+            axis = letters.index("C")
+            pred = np.moveaxis(one_hot(pred.argmax(axis), common["num_classes"]) > 0, 0, axis)
+        else:
+            pred = pred > 0.5
+    if ignores and target.shape == placed.ignored.shape and target.dtype.kind in "iu":
+        target = np.where(placed.ignored, common["ignore_index"], target)
+    return pred, target
 
 
 def _some_weights(classes: int, pick: int) -> tuple[float, ...]:

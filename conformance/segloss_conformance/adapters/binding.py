@@ -178,17 +178,40 @@ def bind(
     if how["framework"] in (None, "auto"):
         how["framework"] = framework_of(call)
 
-    categorical = how.get("layout", "").replace("any", "") or record.needs_class_axis
     needs = record.needs_class_axis
-    how.setdefault("target", "onehot" if needs else "binary")
+    _complete_layout(how, needs)
+    _complete_words(how, record, is_loss)
+    _complete_dtypes(how)
+    if isinstance(how.get("grad"), str) and how["grad"] not in ("auto", "none"):
+        how["grad"] = resolve(how["grad"], root)
+    _check_form(spec, how, needs, is_loss)
+
+    positional, keywords = _arguments(args, how["framework"])
+    construct = how.pop("construct", None)
+    constructs = construct is not None or inspect.isclass(call)
+    convention = dict(how.pop("convention", {}))
+    binding = Binding(
+        spec=spec, call=call, args=positional, keywords=keywords, construct=dict(construct or {}) if constructs else None,
+        convention=convention, **how,
+    )  # fmt: skip
+    return _complete(binding)
+
+
+def _complete_layout(how: dict[str, Any], needs_classes: bool) -> None:
+    """Target and layout, where one of them follows from the other or from the loss."""
+    categorical = how.get("layout", "").replace("any", "") or needs_classes
+    how.setdefault("target", "onehot" if needs_classes else "binary")
     how.setdefault("layout", "NCHW" if categorical and how["target"] != "binary" else "any")
     if how["target"] != "binary" and how["layout"] == "any":
         how["layout"] = "NCHW"
     how["layout"] = _checked_layout(how["layout"])
-    if (
-        how.get("takes") == "label" and "C" not in how["layout"]
-    ):  # label maps lack the axis; C says where it would stand
+    if how.get("takes") == "label" and "C" not in how["layout"]:
+        # Label maps lack the axis; C says where it would stand.
         how["layout"] = how["layout"].replace("N", "NC") if "N" in how["layout"] else "C" + how["layout"]
+
+
+def _complete_words(how: dict[str, Any], record: registry.Record, is_loss: bool) -> None:
+    """The keys with named values: their defaults, and no other words than there are."""
     how.setdefault("takes", ("logit" if record.logits_only else "probability") if is_loss else "mask")
     how.setdefault("returns", "loss" if is_loss else "score")
     for name in ("pool", "target", "takes", "returns", "framework"):
@@ -199,35 +222,32 @@ def bind(
             how[name] = _words(name, how[name], CHOICES[name])
     how["refuses"] = frozenset(how.get("refuses", {"nan"} if is_loss else ()))
     how["domain"] = frozenset(_words("domain", how.get("domain", ()), TAGS))
+
+
+def _complete_dtypes(how: dict[str, Any]) -> None:
+    """The dtypes that the framework has and that what is taken can have, and the devices."""
     floating = how["takes"] not in ("mask", "label")
     default = {"jax": ("float32",), "tensorflow": ("float32",), "process": ("float64",)}
     usual = default.get(how["framework"], ("float32", "float64")) if floating else ("int64",)
     how["dtypes"] = _words("dtypes", how.get("dtypes", usual), DTYPES[:4] if floating else DTYPES)
     how["devices"] = tuple([how["devices"]] if isinstance(how.get("devices"), str) else how.get("devices", ("cpu",)))
-    if isinstance(how.get("grad"), str) and how["grad"] not in ("auto", "none"):
-        how["grad"] = resolve(how["grad"], root)
     if how["framework"] == "numpy" and "bfloat16" in how["dtypes"]:
         raise ConfigurationError("dtypes must be dtypes of NumPy, which has no bfloat16")
-    _check_form(spec, how, needs, is_loss)
 
-    positional: tuple[Any, ...] = ("$pred", "$target")
-    keywords: dict[str, Any] = {}
-    if isinstance(args, Mapping):
-        positional, keywords = (), dict(args)
-        places = sorted(int(name) for name in args if str(name).isdigit())
-        positional = tuple(keywords.pop(str(place)) for place in places)
-        if how["framework"] == "process":
-            positional = ("$pred", "$target")  # arrays have their own place in a request
-    elif args is not None:
-        positional = tuple(args)
-    construct = how.pop("construct", None)
-    constructs = construct is not None or inspect.isclass(call)
-    convention = dict(how.pop("convention", {}))
-    binding = Binding(
-        spec=spec, call=call, args=positional, keywords=keywords, construct=dict(construct or {}) if constructs else None,
-        convention=convention, **how,
-    )  # fmt: skip
-    return _complete(binding)
+
+def _arguments(
+    args: Mapping[str, Any] | Sequence[Any] | None, framework: str
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """(positional arguments, keywords) of the call; in a mapping, numbers are places."""
+    if args is None:
+        return ("$pred", "$target"), {}
+    if not isinstance(args, Mapping):
+        return tuple(args), {}
+    keywords = dict(args)
+    places = sorted(int(name) for name in args if str(name).isdigit())
+    positional = tuple(keywords.pop(str(place)) for place in places)
+    # In a request to a process arrays have their own place.
+    return ("$pred", "$target") if framework == "process" else positional, keywords
 
 
 def _check_form(spec: str, how: Mapping[str, Any], needs: bool, is_loss: bool) -> None:
