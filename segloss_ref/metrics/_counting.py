@@ -12,7 +12,8 @@ from .. import _arguments as arguments
 from .._backend import Array
 from ..domains import Choice, Number
 from ..registry import MetricRecord
-from ._reading import Masks, Reading, read_masks
+from ._masks import Reading
+from ._reading import Masks, read_masks
 from ._records import Confusion
 from ._tallies import count_on_device, count_on_host
 

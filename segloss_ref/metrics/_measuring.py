@@ -12,8 +12,9 @@ import scipy
 from .._arguments import describe
 from .._backend import Array
 from ._contours import Box, Elements, bounding_box, elements
+from ._masks import Mask, Reading
 from ._nearest import nearest
-from ._reading import Mask, Reading, read_masks
+from ._reading import read_masks
 
 __all__ = ["Host", "Pair", "Side", "measure", "read_on_host"]
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import _arguments as arguments
 from .._backend import Array
-from ._reading import CHUNK, Mask, Reading, check_weight, chunks, groups, size_of
+from ._masks import CHUNK, Mask, Reading, check_weight, chunks, groups, size_of
 from ._records import one_against_rest
 
 __all__ = ["class_table_on_device", "class_table_on_host", "count_on_device", "count_on_host"]

@@ -15,8 +15,9 @@ from .._arguments import library_of
 from .._backend import backend_of
 from ..domains import Choice, Interval
 from ._counting import Counting, Outcome, check_own, check_pixels, class_axis_of_record, count_masks, finish
+from ._masks import size_of
 from ._metric import Metric, mask_section
-from ._reading import MOST_COUNTS, Masks, normal_classes, read_masks, size_of
+from ._reading import MOST_COUNTS, Masks, normal_classes, read_masks
 from ._records import ClassConfusion, Confusion
 from ._tallies import class_table_on_device, class_table_on_host
 

@@ -14,7 +14,7 @@ import pytest
 
 import segloss_ref as ref
 from segloss_ref import ClassConfusion
-from segloss_ref.metrics import _reading, _tallies
+from segloss_ref.metrics import _masks, _tallies
 from tests.segloss_ref.counting_loops import CELLS, LIBRARIES, RNG, arguments_of, back, by_hand, with_extras
 
 FORMS = ("maps", "scores and map", "logits and map", "bools and map", "map and soft", "bools", "scores and bools", "masks",
@@ -58,10 +58,10 @@ def test_and_without_a_look_at_values(form: str, extra: str, library: str) -> No
 
 @pytest.mark.parametrize("extra", EXTRAS)
 def test_parts_of_any_size_add_up(extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module, name in ((_reading, "CHUNK"), (_tallies, "CHUNK")):
+    for module, name in ((_masks, "CHUNK"), (_tallies, "CHUNK")):
         monkeypatch.setattr(module, name, 4)
-    monkeypatch.setattr(_reading.chunks, "__defaults__", (4,))
-    monkeypatch.setattr(_reading.groups, "__defaults__", (4,))
+    monkeypatch.setattr(_masks.chunks, "__defaults__", (4,))
+    monkeypatch.setattr(_masks.groups, "__defaults__", (4,))
     for form, seed in itertools.product(FORMS, range(3)):
         check_against_loops(form, extra, seed, np.array)
         check_against_loops(form, extra, seed, np.asfortranarray)
