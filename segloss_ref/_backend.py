@@ -17,7 +17,7 @@ import numpy as np
 
 from ._describe import describe
 from ._distance import squared_distance
-from ._probe import widest, wrong_answer
+from ._probe import outdated, widest, wrong_answer
 
 __all__ = ["Array", "Backend", "Constants", "Differentiable", "Pull", "backend_of", "backends"]
 
@@ -308,6 +308,9 @@ class _Unregistered(Backend):
             xp = self.namespace(array)
         except TypeError:
             return f"{_ARRAYS}, as numpy.asarray makes of most things"
+        older = outdated(xp)
+        if older is not None:
+            return older
         wrong = wrong_answer(xp)
         if wrong is None:
             return None

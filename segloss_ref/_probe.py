@@ -10,7 +10,10 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-__all__ = ["widest", "wrong_answer"]
+__all__ = ["outdated", "widest", "wrong_answer"]
+
+_OLDEST = "2024.12"
+"""The version of the array API standard that the formulas are written in."""
 
 _QUESTIONS: list[tuple[str, Callable[[Any, Any], Any], Any]] = [
     ("sum", lambda xp, x: xp.sum(x, axis=(0,), keepdims=True), [[3.0, 6.0, 6.0]]),
@@ -55,6 +58,17 @@ def _widest(xp: Any, device: Any) -> tuple[Any, Any]:
         return xp.float64, xp.int64
     known = ask().dtypes(device=device)
     return known.get("float64", xp.float32), known.get("int64", xp.int32)
+
+
+def outdated(xp: Any) -> str | None:
+    """What to give in place of an array whose namespace `xp` says an older version of the standard than is needed.
+
+    None where the version will do, or where `xp` says none: then `wrong_answer` decides alone.
+    """
+    version = getattr(xp, "__array_api_version__", None)
+    if not isinstance(version, str) or version >= _OLDEST:  # year.month, which sorts as text
+        return None
+    return f"an array of a library of the array API standard {_OLDEST} or later, where this one says {version}"
 
 
 @lru_cache(maxsize=16)

@@ -8,6 +8,7 @@ import array_api_strict
 import numpy as np
 
 from segloss_ref._backend import Array, Backend
+from segloss_ref._probe import outdated
 
 __all__ = ["backend"]
 
@@ -17,6 +18,9 @@ class _Strict(Backend):
 
     def guard(self) -> Any:
         return np.errstate(all="ignore")  # its arrays are NumPy's inside
+
+    def refusal(self, array: Array) -> str | None:
+        return outdated(array_api_strict)
 
     def readable(self, array: Array) -> Any:
         return self.to_numpy(array)
