@@ -4,7 +4,7 @@ Losses with closed-form gradients and counting metrics, on NumPy, torch, CuPy an
 library is told by the arguments; float64 on NumPy is the ground truth. `registry` lists everything.
 """
 
-from . import domains, presets, registry
+from . import domains, kit, presets, registry
 from ._backend import Backend, backends
 from .gradient import grad, validate, value_and_grad
 from .losses.boundary import boundary_loss, hausdorff_loss, shape_aware_loss
@@ -88,6 +88,7 @@ __all__ = [
     "hausdorff_loss",
     "jaccard_index",
     "jaccard_loss",
+    "kit",
     "log_cosh_dice_loss",
     "lovasz_hinge_loss",
     "lovasz_softmax_loss",
