@@ -28,7 +28,7 @@ class _Target(NamedTuple):
     """False at ignored pixels; None where `ignore_index` is not given."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class _Places:
     """Where a call finds its pixels, regions and classes."""
 

@@ -173,7 +173,7 @@ def exists(word: str) -> bool:
     """It is known, alone or as ``module.name``."""
     if "." in word:
         first, _, rest = word.removeprefix("segloss_ref.").partition(".")
-        holder: Any = {"registry": registry, "presets": presets, "numpy": np}.get(first)
+        holder: Any = {"registry": registry, "presets": presets, "kit": ref.kit, "numpy": np}.get(first)
         return (hasattr(holder, rest) if rest else holder is not None) or word == "segloss_backends.torch.nn"
     return word in KNOWN
 
