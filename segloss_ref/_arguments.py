@@ -6,7 +6,7 @@ Shapes, dtypes, axes and scalars are checked at every call on every library. Wha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
 from typing import Any, Literal
 
@@ -39,6 +39,7 @@ __all__ = [
     "plain_ignore_index",
     "region_axes",
     "shape_of_pixels",
+    "size_of",
     "unknown_keyword",
     "wide_weight",
     "without_weight",
@@ -273,3 +274,11 @@ def normal_common(owner: str, common: Mapping[str, Any], logits_only: bool) -> d
         "reduction": _REDUCTION.normal(owner, "reduction", common.get("reduction", "mean")),
         "class_weight": normal_class_weight(owner, common.get("class_weight")),
     }
+
+
+def size_of(shape: Sequence[int]) -> int:
+    """How many elements an array of `shape` has; sizes that a compiler left open may be among its own."""
+    size = 1
+    for length in shape:
+        size *= length
+    return size

@@ -18,11 +18,9 @@ import numpy as np
 from ._describe import describe
 from ._distance import squared_distance
 from ._probe import outdated, widest, wrong_answer
+from ._roles import Array, Namespace, PerClass, PerPixel
 
 __all__ = ["Array", "Backend", "Constants", "Differentiable", "Pull", "backend_of", "backends"]
-
-Array = Any
-"""An array of any library. The array standard has no type that type checkers could follow."""
 
 
 class Pull(Protocol):
@@ -43,9 +41,9 @@ class Constants(NamedTuple):
     """The arrays that a loss takes beside `pred`, which get no gradient; None where there is none."""
 
     target: Array
-    weight: Array = None
-    class_weight: Array = None
-    pixel_map: Array = None
+    weight: PerPixel = None
+    class_weight: PerClass = None
+    pixel_map: PerPixel = None
     """An own parameter with a number for every pixel."""
 
 
@@ -68,11 +66,11 @@ class Differentiable(Protocol):
         """(value, gradient by `pred` of the sum of the values times `cotangent`); no gradient (None) unless asked."""
         ...
 
-    def spread(self, xp: Any, cotangent: Array, shape: tuple[int, ...]) -> Array:
+    def spread(self, xp: Namespace, cotangent: Array, shape: tuple[int, ...]) -> Array:
         """A number for every returned value, reshaped so that it broadcasts to the pixels it stands for."""
         ...
 
-    def scaled(self, xp: Any, gradient: Array, scale: Array) -> Array:
+    def scaled(self, xp: Namespace, gradient: Array, scale: Array) -> Array:
         """gradient * scale, where a scale of 0 wins over the infinite slope that a probability of 0 or 1 may have."""
         ...
 
@@ -84,7 +82,7 @@ class Backend:
     reads_values = False
     """Every call checks all array values, nan and infinite ones as well: the ground truth does."""
 
-    def namespace(self, array: Array) -> Any:
+    def namespace(self, array: Array) -> Namespace:
         """The array-API namespace of `array`."""
         return array_api_compat.array_namespace(array)
 
@@ -101,7 +99,7 @@ class Backend:
         return None
 
     def refusal(self, array: Array) -> str | None:
-        """What to give in place of `array`, if it is of a kind that is no array here or would be computed wrongly."""
+        """What to pass instead of array types that give wrong results; None where `array` will do."""
         return None
 
     def holds_values(self, array: Array) -> bool:

@@ -61,7 +61,7 @@ def _widest(xp: Any, device: Any) -> tuple[Any, Any]:
 
 
 def outdated(xp: Any) -> str | None:
-    """What to give in place of an array whose namespace `xp` says an older version of the standard than is needed.
+    """What to pass instead of an array whose namespace `xp` states an older version of the standard than is needed.
 
     None where the version will do, or where `xp` says none: then `wrong_answer` decides alone.
     """

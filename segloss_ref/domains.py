@@ -37,6 +37,7 @@ __all__ = [
     "PixelMap",
     "Radii",
     "Smooth",
+    "SmoothValue",
     "Spacing",
     "SpacingValue",
     "smooth_pair",
@@ -391,6 +392,9 @@ class OnlyWith:
 
 
 SpacingValue = float | Sequence[float] | None
+"""What `Spacing` lets pass."""
+SmoothValue = float | tuple[float, float]
+"""What `Smooth` lets pass."""
 
 
 def steps(owner: str, spacing: SpacingValue, axes: Sequence[int]) -> tuple[float, ...]:

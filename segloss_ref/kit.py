@@ -1,4 +1,4 @@
-"""The parts that losses and backends are made of, for whoever writes one.
+"""The parts that losses and backends are made of.
 
 A formula sees its arguments as `Regions`: probabilities ``r.prob`` (p, q, log p, log q), the target ``r.y`` and weighted
 sums over every region, ``r.sum(x)``. It returns a `Term`: one value a region, and on demand the `Slope` of that value, its

@@ -98,7 +98,7 @@ class Record:
     smooth: bool = True
     """The value is differentiable wherever it is finite."""
     partial: bool = False
-    """Parts of the value that move with `pred` are constants for the gradient, which is not its whole derivative then."""
+    """The gradient treats some parts that depend on `pred` as constants."""
     spatial: bool = False
     """`axis` names the spatial axes of an image: contours, distances or neighbourhoods along them enter the value."""
 

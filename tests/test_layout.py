@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import graphlib
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ _spec.loader.exec_module(house)
 # From the ground up. Rooms of one floor do not import each other.
 FLOORS = {
     "segloss_ref": [
-        "_describe _distance _probe _references", "domains _backend", "registry _values _arguments", "engine metrics",
+        "_describe _distance _probe _references _roles", "domains _backend", "registry _values _arguments", "engine metrics",
         "losses presets", "gradient kit", "segloss_ref",
     ],
     "segloss_backends": ["_host", "numpy strict torch cupy jax", "segloss_backends"],
@@ -95,6 +96,26 @@ def test_imports_inside_functions_count(tmp_path: Path) -> None:
 
 def test_the_picture_is_that_of_today() -> None:
     assert house.picture() == (ROOT / "docs" / "house.svg").read_text(), "python docs/house.py draws it anew"
+
+
+RIDDLES = re.compile(r"\b(who|whoever|told|the like of|its like|held to)\b", re.I)
+
+
+def riddles(source: str) -> list[str]:
+    """First sentences of docstrings that only their author understands."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module):
+            first = re.split(r"(?<=[.:])\s", (ast.get_docstring(node) or "").replace("\n", " "))[0]
+            found += [first] if RIDDLES.search(first) else []
+    return found
+
+
+@pytest.mark.parametrize("folder", ["segloss_ref", "backends", "conformance"])
+def test_first_sentences_are_no_riddles(folder: str) -> None:
+    for path in (ROOT / folder).rglob("*.py"):
+        assert riddles(path.read_text()) == [], path
+    assert riddles('def f():\n    """The like of it, told to whoever asks. More."""\n') != []
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("[!.]*/**/*.py")), ids=lambda path: str(path.relative_to(ROOT)))

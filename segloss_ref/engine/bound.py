@@ -8,7 +8,8 @@ from numbers import Real
 from typing import Any, NamedTuple
 
 from .. import _arguments as arguments
-from .._backend import Array, Backend, Constants
+from .._backend import Backend, Constants
+from .._roles import Array, Namespace, PerPixel
 from .._values import Look
 from ..domains import Number
 from ..registry import LossRecord
@@ -21,10 +22,10 @@ __all__ = ["BoundLoss"]
 class _Target(NamedTuple):
     """The target in the dtype of the computation, and what its labels leave out."""
 
-    y: Array
+    y: PerPixel
     is_map: bool
-    weight: Array
-    kept: Array
+    weight: PerPixel
+    kept: PerPixel
     """False at ignored pixels; None where `ignore_index` is not given."""
 
 
@@ -47,7 +48,7 @@ class _Places:
         """The shape of the pixels."""
         return arguments.shape_of_pixels(self.shape, self.class_axis)
 
-    def without_classes(self, xp: Any, array: Array) -> Array:
+    def without_classes(self, xp: Namespace, array: Array) -> Array:
         """An array of size 1 along the class axis, without that axis."""
         return array if self.class_axis is None else xp.squeeze(array, axis=self.class_axis)
 
@@ -101,7 +102,7 @@ class BoundLoss:
         if self.reduction != "none":
             result = xp.sum(result)
         if self.reduction == "mean":
-            count = _size(value.shape) if term.present is None else _count(xp, term.present)
+            count = arguments.size_of(value.shape) if term.present is None else _count(xp, term.present)
             result, per_region = result / count, per_region / count
         if not gradient:
             return result, None
@@ -117,13 +118,13 @@ class BoundLoss:
             total = xp.zeros_like(regions.prob.given)
         return result, total if scale is None else self.scaled(xp, total, scale)
 
-    def scaled(self, xp: Any, gradient: Array, scale: Array) -> Array:
+    def scaled(self, xp: Namespace, gradient: Array, scale: Array) -> Array:
         """See `segloss_ref._backend.Differentiable`."""
         if self.from_logits:
             return gradient * scale
         return xp.where(scale == 0, 0.0, gradient * scale)
 
-    def spread(self, xp: Any, cotangent: Array, shape: tuple[int, ...]) -> Array:
+    def spread(self, xp: Namespace, cotangent: Array, shape: tuple[int, ...]) -> Array:
         """See `segloss_ref._backend.Differentiable`."""
         if self.reduction != "none":
             return cotangent
@@ -140,7 +141,7 @@ class BoundLoss:
         class_axis = arguments.normal_class_axis(self.name, self.class_axis, ndim)
         return class_axis, arguments.region_axes(self.name, self.axis, class_axis, ndim)
 
-    def _cotangent(self, xp: Any, result: Array, cotangent: Any) -> Array:
+    def _cotangent(self, xp: Namespace, result: Array, cotangent: Any) -> Array:
         """A factor for every returned value, in its dtype."""
         name = self.name
         if isinstance(cotangent, Real) and not isinstance(cotangent, bool):
@@ -157,7 +158,9 @@ class BoundLoss:
 
     # From the caller's arrays to `Regions`, a paragraph each.
 
-    def _read(self, xp: Any, pred: Array, constants: Constants, wanted: bool) -> tuple[Regions, Mapping[str, Any]]:
+    def _read(
+        self, xp: Namespace, pred: Array, constants: Constants, wanted: bool
+    ) -> tuple[Regions, Mapping[str, Any]]:
         """(the arguments in normal form: wide dtype, one-hot target, weights with the ignored pixels at 0; own parameters)."""
         places = self._places(xp, pred)
         class_weights = self._class_weights(xp, places, constants.class_weight)
@@ -180,7 +183,7 @@ class BoundLoss:
             class_weight=self._class_factors(xp, pred, class_weights, constants.class_weight, places, dtype, look),
             axes=places.axes,
             class_axis=places.class_axis,
-            pixels=_size(tuple(places.shape[axis] for axis in places.axes)),
+            pixels=arguments.size_of(tuple(places.shape[axis] for axis in places.axes)),
             images=self._whole_images(xp, given, target, places)
             if self.record.spatial and weight is not None
             else WholeImages(probability, y),
@@ -192,11 +195,11 @@ class BoundLoss:
         read = self._read_pixel_map(xp, constants.pixel_map, regions, places)
         return regions, {**self.own, str(self.pixel_map): read}
 
-    def _places(self, xp: Any, pred: Array) -> _Places:
+    def _places(self, xp: Namespace, pred: Array) -> _Places:
         name, shape = self.name, tuple(pred.shape)
         if not arguments.is_real(xp, pred):
             raise TypeError(f"{name}: pred must have a real floating dtype, got {arguments.describe(pred)}")
-        if _size(shape) == 0:
+        if arguments.size_of(shape) == 0:
             raise ValueError(f"{name}: pred must hold at least one pixel, got shape {shape}")
         places = _Places(shape, *self._axes(pred.ndim))
         if places.class_axis is not None and places.classes == 1 and self.from_logits:
@@ -207,7 +210,7 @@ class BoundLoss:
             )
         return places
 
-    def _class_weights(self, xp: Any, places: _Places, array: Array) -> Any:
+    def _class_weights(self, xp: Namespace, places: _Places, array: Array) -> Any:
         """The class weights, numbers or an array, of which there must be one a class."""
         weights = self.class_weights if array is None else array
         arguments.check_class_weight(self.name, weights, None if places.class_axis is None else places.classes)
@@ -215,7 +218,7 @@ class BoundLoss:
             raise TypeError(f"{self.name}: class_weight must be real, got {arguments.describe(array)}")
         return weights
 
-    def _check_target(self, xp: Any, pred: Array, target: Array, places: _Places) -> tuple[bool, int | None]:
+    def _check_target(self, xp: Namespace, pred: Array, target: Array, places: _Places) -> tuple[bool, int | None]:
         """(whether the target is a map of labels, the label to ignore)."""
         name, class_axis = self.name, places.class_axis
         is_integer = arguments.is_integer(xp, target)
@@ -239,7 +242,9 @@ class BoundLoss:
         every = self.check_values or self.backend.reads_values
         return Look(self.name, show, every, places.pixels, places.class_axis)
 
-    def _read_weight(self, xp: Any, weight: Array, places: _Places, dtype: Any, look: Look) -> tuple[Array, Array]:
+    def _read_weight(
+        self, xp: Namespace, weight: Array, places: _Places, dtype: Any, look: Look
+    ) -> tuple[Array, Array]:
         """(pixel weights in the dtype of the computation, the power of 2 that they were multiplied by), or None of both."""
         if weight is None:
             return None, None
@@ -249,7 +254,7 @@ class BoundLoss:
 
     def _read_target(
         self,
-        xp: Any,
+        xp: Namespace,
         target: Array,
         weight: Array,
         labels: tuple[bool, int | None],
@@ -294,7 +299,7 @@ class BoundLoss:
             return Sigmoid(pred, self.backend, weight)
         return Softmax(pred, self.backend, class_axis, weight)
 
-    def _whole_images(self, xp: Any, pred: Array, target: _Target, places: _Places) -> WholeImages:
+    def _whole_images(self, xp: Namespace, pred: Array, target: _Target, places: _Places) -> WholeImages:
         """Prediction and target as they stand, whatever the weights; nan and ignored pixels are background."""
         nothing = -xp.inf if self.from_logits and places.class_axis is None else 0.0
         outside = xp.isnan(target.y) if target.kept is None else ~target.kept | xp.isnan(target.y)
@@ -302,7 +307,7 @@ class BoundLoss:
         return WholeImages(self._probability(pred, places.class_axis), xp.where(outside, 0.0, target.y))
 
     def _class_factors(
-        self, xp: Any, pred: Array, weights: Any, array: Array, places: _Places, dtype: Any, look: Look
+        self, xp: Namespace, pred: Array, weights: Any, array: Array, places: _Places, dtype: Any, look: Look
     ) -> Array:
         """One factor a class along the class axis, or 1."""
         if weights is None:
@@ -312,7 +317,7 @@ class BoundLoss:
         row = xp.asarray(weights, dtype=dtype, device=self.backend.device(pred))
         return xp.reshape(row, tuple(-1 if axis == places.class_axis else 1 for axis in range(len(places.shape))))
 
-    def _read_pixel_map(self, xp: Any, array: Array, regions: Regions, places: _Places) -> Array:
+    def _read_pixel_map(self, xp: Namespace, array: Array, regions: Regions, places: _Places) -> Array:
         """An array parameter in the dtype of the computation, of the shape of `pred`."""
         name, parameter, shape = self.name, str(self.pixel_map), places.shape
         if not (arguments.is_real(xp, array) or arguments.is_integer(xp, array)):
@@ -327,14 +332,9 @@ class BoundLoss:
         return arguments.without_weight(xp, wide, regions.weight, 0.0)
 
 
-def _size(shape: tuple[int, ...]) -> int:
-    size = 1
-    for length in shape:
-        size *= length
-    return size
-
-
-def _scaled_weight(backend: Backend, xp: Any, weight: Array, axes: tuple[int, ...], dtype: Any) -> tuple[Array, Array]:
+def _scaled_weight(
+    backend: Backend, xp: Namespace, weight: Array, axes: tuple[int, ...], dtype: Any
+) -> tuple[Array, Array]:
     """(pixel weights in `dtype`, the power of 2 by which those of each region were multiplied; None for 0).
 
     No mean changes with it, and `Regions.smoothing` follows it. It is other than 0 only where the weights of a region are so
@@ -359,19 +359,19 @@ def _scaled_weight(backend: Backend, xp: Any, weight: Array, axes: tuple[int, ..
     return xp.astype(scaled, dtype, copy=False), xp.astype(exponent, dtype, copy=False)
 
 
-def _largest(xp: Any, x: Array) -> Array:
+def _largest(xp: Namespace, x: Array) -> Array:
     """The largest absolute value, or 1 in place of 0 so that it can divide."""
     found = xp.max(xp.abs(x))
     return xp.where(found == 0, 1.0, found)
 
 
-def _count(xp: Any, present: Array) -> Array:
+def _count(xp: Namespace, present: Array) -> Array:
     """How many regions are present, at least 1 so that it can divide."""
     found = xp.sum(present)
     return xp.where(found == 0, 1.0, found)
 
 
-def computing_dtype(xp: Any, dtype: Any) -> Any:
+def computing_dtype(xp: Namespace, dtype: Any) -> Any:
     """The dtype of the computation: `dtype` itself from float32 upwards, float32 below."""
     if dtype == xp.float64 or dtype == xp.float32:
         return dtype

@@ -5,10 +5,11 @@ from __future__ import annotations
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 from .. import _arguments as arguments
 from .. import registry
+from .._arguments import Reduction
 from .._backend import Array, Backend, Constants
 from ..domains import PixelMap
 from .bound import BoundLoss
@@ -17,7 +18,6 @@ from .regions import Term
 
 __all__ = ["Classes", "Common", "Loss", "Pixels", "Reduction", "evaluate_gradient", "loss", "loss_of"]
 
-Reduction = Literal["mean", "sum", "none"]
 _Array = TypeVar("_Array")
 _Public = TypeVar("_Public", bound=Callable[..., Any])
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
-from .._backend import Array
+from .._roles import Array, Namespace, PerClass, PerPixel, PerRegion
 from ..domains import smooth_pair
 from .probability import Place, Probability, Slope, cut, places_of, times
 
 __all__ = ["PixelLoss", "Regions", "Term", "WholeImages"]
 
-PixelLoss = tuple[Array, Callable[[], Slope]]
+PixelLoss = tuple[PerPixel, Callable[[], Slope]]
 """The loss of each pixel, and its slope on demand."""
 
 
@@ -30,16 +29,16 @@ class Term:
     itself.
     """
 
-    value: Array
-    slope: Callable[[Array], Slope]
-    present: Array = None
+    value: PerRegion
+    slope: Callable[[PerRegion], Slope]
+    present: PerRegion = None
 
     def __add__(self, other: Term) -> Term:
         if self.present is not None or other.present is not None:
             raise ValueError("a term whose mean runs over some regions alone cannot be added to another")
         return Term(self.value + other.value, lambda factor: self.slope(factor) + other.slope(factor))
 
-    def through(self, value: Array, derivative: Array) -> Term:
+    def through(self, value: PerRegion, derivative: PerRegion) -> Term:
         """An outer function of this term, given by its value and its derivative there."""
         return Term(value, lambda factor: self.slope(factor * derivative), self.present)
 
@@ -52,19 +51,19 @@ class WholeImages:
     """
 
     prob: Probability
-    y: Array
+    y: PerPixel
 
 
 @dataclass(frozen=True)
 class Regions:
     """Prediction, target and weights of every region. Arrays have `pred`'s number of dimensions throughout."""
 
-    xp: Any
+    xp: Namespace
     prob: Probability
-    y: Array
-    weight: Array
+    y: PerPixel
+    weight: PerPixel
     """Pixel weights, of size 1 along `class_axis`; None when all are 1."""
-    class_weight: Array
+    class_weight: PerClass
     """One factor a class along `class_axis`; 1 when none is given."""
     axes: tuple[int, ...]
     class_axis: int | None
@@ -72,12 +71,12 @@ class Regions:
     """The number of pixels of a region."""
     images: WholeImages
     """Prediction and target of the whole image, the pixels of weight 0 among them."""
-    weight_exponent: Array = None
+    weight_exponent: PerRegion = None
     """The power of 2 by which the pixel weights of each region were multiplied, which `smoothing` makes good; None: 0."""
     wanted: bool = False
     """The gradient is wanted, not the value alone."""
 
-    def smoothing(self, smooth: float | tuple[float, float]) -> tuple[Array, Array, Array]:
+    def smoothing(self, smooth: float | tuple[float, float]) -> tuple[PerRegion, PerRegion, PerRegion]:
         """(numerator, denominator) of a `Smooth` value in a unit of its own, and what brings weighted sums to that unit.
 
         The unit is that of the scaled weights, or a larger one where smoothing would be huge in it.
@@ -90,7 +89,7 @@ class Regions:
         unit = xp.clip(scaled, max=float(-math.frexp(below)[1]))
         two = xp.full_like(unit, 2.0)
 
-        def in_unit(x: float) -> Array:
+        def in_unit(x: float) -> PerRegion:
             mantissa, exponent = math.frexp(x)
             return xp.clip(mantissa * two ** (unit + exponent), min=least) if x else 0.0
 
@@ -101,18 +100,18 @@ class Regions:
         limit = self.xp.finfo(self.y.dtype).max / 2**20
         return self.xp.clip(x, min=-limit, max=limit)
 
-    def sum(self, x: Array) -> Array:
+    def sum(self, x: PerPixel) -> PerRegion:
         """Weighted sum over each region, for every class."""
         if self.weight is not None:
             x = self.prob.times_log(self.weight, x)
         return self.prob.backend.sum(x, self.axes)
 
-    def sums(self, formula: Callable[[Regions], tuple[Array, ...]]) -> tuple[Array, ...]:
+    def sums(self, formula: Callable[[Regions], tuple[PerPixel, ...]]) -> tuple[PerRegion, ...]:
         """The weighted sums over each region, for every class, of the arrays that `formula` gives, formed block by block."""
         places = self._places_of_classes()
         if not places:
             return tuple(self.sum(x) for x in formula(self))
-        totals: list[Array] = []
+        totals: list[PerRegion] = []
         for place in places:
             part = self.at(place)
             found = formula(part)
@@ -122,13 +121,13 @@ class Regions:
         return tuple(self.xp.astype(total, self.y.dtype, copy=False) for total in totals)
 
     @property
-    def count(self) -> Array:
+    def count(self) -> PerRegion:
         """N: the number of pixels of a region, or the sum of their weights."""
         if self.weight is None:
             return self.pixels
         return self.prob.backend.sum(self.weight, self.axes)
 
-    def term(self, value: Array, slope: Callable[[Array], Slope]) -> Term:
+    def term(self, value: PerRegion, slope: Callable[[PerRegion], Slope]) -> Term:
         """A term of weighted sums: `slope` is written without the pixel weights, which multiply it here."""
         if self.weight is None:
             return Term(value, slope)
@@ -139,15 +138,15 @@ class Regions:
         empty = (denominator == 0) & (numerator == 0)
         return numerator / self.xp.where(empty, 1.0, denominator)
 
-    def divisor(self, total: Array) -> Array:
+    def divisor(self, total: PerRegion) -> PerRegion:
         """`total`, and 1 in place of a 0 that only 0 is divided by."""
         return self.xp.where(total == 0, 1.0, total)
 
-    def present(self, size: Array) -> Array:
+    def present(self, size: PerRegion) -> PerRegion:
         """1 where `size` is above 0, else 0."""
         return self.xp.astype(size > 0, size.dtype)
 
-    def log_sum(self, factor: Array, log: Array) -> tuple[Array, Array]:
+    def log_sum(self, factor: PerPixel, log: PerPixel) -> tuple[PerRegion, PerPixel]:
         """(the logarithm of the region's sum of factor * e^log, which may underflow, each pixel's share of that sum).
 
         The logarithm is -inf where the sum is 0, and no pixel has a share there. Shares do not come from the logarithm of the
@@ -160,27 +159,27 @@ class Regions:
         total = self.sum(parts)
         return shift + xp.log(total), self.ratio(parts, total)
 
-    def per_pixel(self, total: Array) -> Array:
+    def per_pixel(self, total: PerRegion) -> PerRegion:
         """total/N; a region without weight has nothing to divide."""
         count = self.count
         return total / (count if self.weight is None else self.xp.where(count == 0, 1.0, count))
 
-    def mean(self, loss: Array, slope: Callable[[], Slope]) -> Term:
+    def mean(self, loss: PerPixel, slope: Callable[[], Slope]) -> Term:
         """The weighted mean of a pixel-wise loss, whose classes are summed; `slope` is that of each pixel's loss."""
         if self.class_axis is not None:
             loss = self.xp.sum(loss, axis=self.class_axis, keepdims=True)
         return self.class_wise_mean(loss, slope)
 
-    def class_wise_mean(self, loss: Array, slope: Callable[[], Slope]) -> Term:
+    def class_wise_mean(self, loss: PerPixel, slope: Callable[[], Slope]) -> Term:
         """The weighted mean of a pixel-wise loss, of each class by itself."""
         return self.term(self.per_pixel(self.sum(loss)), lambda factor: slope().scaled(self.per_pixel(factor)))
 
-    def largest(self, x: Array) -> Array:
+    def largest(self, x: PerPixel) -> PerRegion:
         """The maximum over each region, for every class, of pixels of weight above 0; 0 where that leaves none above 0."""
         counted = x if self.weight is None else self.xp.where(self.weight == 0, 0.0, x)
         return self.xp.max(counted, axis=self.axes, keepdims=True)
 
-    def pull(self, slope: Slope) -> Array:
+    def pull(self, slope: Slope) -> PerPixel:
         """The derivative by `pred`, for classes block by block."""
         carried = slope.p is None and slope.log_p is None and slope.log_q is None
         places = [] if carried else self._places_of_classes()
@@ -200,7 +199,7 @@ class Regions:
         backend.store(x, (...,), x, self.weight)
         return slope
 
-    def formed(self, formula: Callable[..., Array], *numbers: Array) -> Array:
+    def formed(self, formula: Callable[..., PerPixel], *numbers: Array) -> PerPixel:
         """The array of `pred`'s shape that ``formula(region, *numbers)`` gives, formed block by block.
 
         `numbers` are as in `mean_of`, or arrays of `pred`'s shape.
@@ -252,7 +251,7 @@ class Regions:
         total = xp.astype(total, pred.dtype, copy=False)
         return self.term(self.per_pixel(total), lambda factor: Slope(pred=times(factor, gradient)))
 
-    def _zeros(self, summed: tuple[int | None, ...]) -> Array:
+    def _zeros(self, summed: tuple[int | None, ...]) -> PerRegion:
         """0 with size 1 along the `summed` axes, in a dtype in which the sums of many blocks can be added up."""
         pred, backend = self.prob.given, self.prob.backend
         shape = tuple(1 if axis in summed else n for axis, n in enumerate(pred.shape))
@@ -280,7 +279,7 @@ class Regions:
         return Term(value, lambda factor: term.slope(factor / classes))
 
 
-def _add_at(total: Array, place: Place, x: Array) -> None:
+def _add_at(total: PerRegion, place: Place, x: PerRegion) -> None:
     """Add to what of `total` belongs to `place`."""
     part = cut(total, place)
     part += x

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
+from .._roles import Array
 from ..engine.regions import Regions
 from ._filters import cross_mean
 
@@ -20,8 +20,6 @@ __all__ = [
     "target_mask",
     "unit_of",
 ]
-
-Array = Any
 
 
 def unit_of(spacing: Sequence[float]) -> float:

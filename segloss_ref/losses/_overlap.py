@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from .._roles import PerRegion
 from ..domains import smooth_pair
 from ..engine.probability import Slope, times
 from ..engine.regions import Regions, Term
@@ -61,7 +62,7 @@ def overlap(
     agreement, disagreement = agreement + above, disagreement + (below - above)
     value, total, empty = _quotient(r, agreement, disagreement, smooth, pool or fp_weight > 0)
 
-    def slope(factor: Any) -> Slope:
+    def slope(factor: PerRegion) -> Slope:
         factor = times(unit, factor)
         by_false, by_hit = r.bounded(factor * fp_weight / total), r.bounded(factor * hits / total)
         by_missed = by_false if fn_weight is fp_weight else r.bounded(factor * fn_weight / total)
@@ -104,7 +105,7 @@ def squared_overlap(r: Regions, hits: float, smooth: float | tuple[float, float]
     agreement, disagreement = hits * hit + above, off + (below - above)
     value, total, _ = _quotient(r, agreement, disagreement, smooth, True)
 
-    def slope(factor: Any) -> Slope:
+    def slope(factor: PerRegion) -> Slope:
         share = r.bounded(times(unit, factor) / total)
         by_d, by_a = share * (agreement / total), share * (disagreement / total)
         return Slope(pred=r.formed(_squared, 2 * by_d, hits * by_a))

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, TypeVar, Unpack
 
+from .._roles import PerRegion
 from ..domains import Choice, Integer, Interval, OnlyWith, Radii, Spacing, SpacingValue, steps
 from ..engine.loss import Common, loss
 from ..engine.probability import Slope, times
@@ -218,7 +219,7 @@ def _by_erosion(r: Regions, *, alpha: float, erosions: int, rescale: Literal["un
         pullbacks.append(pullback)
         total = total + k**alpha * e
 
-    def slope(factor: Any) -> Slope:
+    def slope(factor: PerRegion) -> Slope:
         share = r.per_pixel(factor) * (xp.ones_like(error) if r.weight is None else r.weight)
         back = xp.zeros_like(error)
         for k in range(erosions, 0, -1):
@@ -282,7 +283,7 @@ def _by_convolution(r: Regions, *, alpha: float, radii: Sequence[float]) -> Term
         by_b = by_b + radius**alpha * (r.present(in_y) * in_y - less * in_p)
         reached.append((radius, more, less))
 
-    def slope(factor: Any) -> Slope:
+    def slope(factor: PerRegion) -> Slope:
         share = r.per_pixel(factor) * (xp.ones_like(error) if r.weight is None else r.weight)
         by_p = share * (2 * error * (p * by_a + y * by_b) + error * error * by_a)
         for radius, more, less in reached:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar, Unpack
 
-from ..domains import Interval, LabelWeights, OddInteger, Smooth, smooth_pair
+from .._roles import PerRegion
+from ..domains import Interval, LabelWeights, OddInteger, Smooth, SmoothValue, smooth_pair
 from ..engine.loss import Common, loss
 from ..engine.probability import Slope, times
 from ..engine.regions import PixelLoss, Regions, Term
@@ -16,7 +17,6 @@ from .distribution import categorical_cross_entropy, two_sided_cross_entropy
 __all__ = ["combo_loss", "exponential_logarithmic_loss", "structural_similarity_loss"]
 
 A = TypeVar("A")
-SmoothValue = float | tuple[float, float]
 
 
 @loss(
@@ -60,7 +60,7 @@ def combo_loss(
     *,
     alpha: Annotated[float, Interval(0, 1)] = 0.5,
     beta: Annotated[float | None, Interval(0, 1, optional=True)] = None,
-    smooth: Annotated[float | tuple[float, float], Smooth()] = 1.0,
+    smooth: Annotated[SmoothValue, Smooth()] = 1.0,
     **common: Unpack[Common],
 ) -> A:
     """A weighted cross-entropy less the Dice coefficient.
@@ -115,7 +115,7 @@ def _log_dice(r: Regions, smooth: SmoothValue) -> Term:
         xp.log(xp.where(close, 1.0, total)) - log_agreement,
     )
 
-    def slope(factor: Any) -> Slope:
+    def slope(factor: PerRegion) -> Slope:
         factor = xp.where(value == xp.inf, 0.0, factor)
         if in_log_space:
             return Slope(p=xp.zeros_like(y) + r.bounded(dice.unit * factor / total), log_p=-factor * share)
@@ -196,7 +196,7 @@ def exponential_logarithmic_loss(
     dice_gamma: Annotated[float, Interval(0, low_open=True)] = 0.3,
     cross_gamma: Annotated[float, Interval(0, low_open=True)] = 0.3,
     label_weights: Annotated[Sequence[float] | None, LabelWeights()] = None,
-    smooth: Annotated[float | tuple[float, float], Smooth()] = 1.0,
+    smooth: Annotated[SmoothValue, Smooth()] = 1.0,
     **common: Unpack[Common],
 ) -> A:
     """Powers of the logarithms of the Dice coefficient and of the probabilities.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar, Unpack
 
+from .._roles import PerRegion
 from ..domains import Choice
 from ..engine.loss import Common, Pixels, loss
 from ..engine.probability import Slope
@@ -120,7 +121,7 @@ def _lovasz_softmax(r: Regions, *, classes: Literal["present", "all"]) -> Term:
         present = r.present(r.sum(r.y))
         value = value * present
 
-    def slope(factor: Any) -> Slope:
+    def slope(factor: PerRegion) -> Slope:
         return Slope(pred=r.formed(_by_pred, derivative, factor if present is None else factor * present))
 
     return Term(value, slope, present=present)
@@ -181,7 +182,7 @@ def _lovasz_hinge(r: Regions) -> Term:
     inside = margin > 0
     value, derivative = _extension(r, xp.where(inside, margin, 0.0))
 
-    def slope(factor: Any) -> Slope:
+    def slope(factor: PerRegion) -> Slope:
         return Slope(pred=xp.where(inside, (1 - 2 * r.y) * derivative, 0.0) * factor)
 
     return Term(value, slope)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar, Unpack
 
-from ..domains import Choice, Flag, Interval, Smooth
+from .._roles import PerRegion
+from ..domains import Choice, Flag, Interval, Smooth, SmoothValue
 from ..engine.loss import Classes, Common, loss
 from ..engine.probability import Slope
 from ..engine.regions import Regions, Term
@@ -21,7 +22,6 @@ __all__ = [
 ]
 
 A = TypeVar("A")
-SmoothValue = float | tuple[float, float]
 
 
 @loss(
@@ -41,7 +41,7 @@ def dice_loss(
     pred: A,
     target: Any,
     *,
-    smooth: Annotated[float | tuple[float, float], Smooth()] = 1e-5,
+    smooth: Annotated[SmoothValue, Smooth()] = 1e-5,
     squared: Annotated[bool, Flag()] = False,
     **common: Unpack[Common],
 ) -> A:
@@ -95,7 +95,7 @@ def log_cosh_dice_loss(
     pred: A,
     target: Any,
     *,
-    smooth: Annotated[float | tuple[float, float], Smooth()] = 1e-5,
+    smooth: Annotated[SmoothValue, Smooth()] = 1e-5,
     squared: Annotated[bool, Flag()] = False,
     **common: Unpack[Common],
 ) -> A:
@@ -143,7 +143,7 @@ def tversky_loss(
     *,
     fp_weight: Annotated[float, Interval(0)] = 0.5,
     fn_weight: Annotated[float, Interval(0)] = 0.5,
-    smooth: Annotated[float | tuple[float, float], Smooth()] = 1e-5,
+    smooth: Annotated[SmoothValue, Smooth()] = 1e-5,
     **common: Unpack[Common],
 ) -> A:
     """Overlap in which false positives and false negatives weigh differently.
@@ -197,7 +197,7 @@ def focal_tversky_loss(
     fp_weight: Annotated[float, Interval(0)] = 0.3,
     fn_weight: Annotated[float, Interval(0)] = 0.7,
     gamma: Annotated[float, Interval(0, low_open=True)] = 0.75,
-    smooth: Annotated[float | tuple[float, float], Smooth()] = 1e-5,
+    smooth: Annotated[SmoothValue, Smooth()] = 1e-5,
     **common: Unpack[Common],
 ) -> A:
     """A power of the Tversky loss.
@@ -247,7 +247,7 @@ def jaccard_loss(
     pred: A,
     target: Any,
     *,
-    smooth: Annotated[float | tuple[float, float], Smooth()] = 1e-5,
+    smooth: Annotated[SmoothValue, Smooth()] = 1e-5,
     squared: Annotated[bool, Flag()] = False,
     **common: Unpack[Common],
 ) -> A:
@@ -291,7 +291,7 @@ def _sensitivity_specificity(r: Regions, *, sensitivity_weight: float, power: in
     missed = r.ratio(r.sum(m.times_q(y) if k == 1 else y * m.q**k), foreground)
     false_alarms = r.ratio(r.sum((1 - y) * (m.p if k == 1 else m.p**k)), background)
 
-    def slope(factor: Any) -> Slope:
+    def slope(factor: PerRegion) -> Slope:
         up = r.ratio((1 - w) * k * factor * r.present(background), background)
         down = r.ratio(w * k * factor * r.present(foreground), foreground)
         if k == 1:
@@ -365,7 +365,7 @@ def generalized_dice_loss(
     target: Any,
     *,
     weight_type: Annotated[Literal["square", "simple", "uniform"], Choice(("square", "simple", "uniform"))] = "square",
-    smooth: Annotated[float | tuple[float, float], Smooth()] = 1e-5,
+    smooth: Annotated[SmoothValue, Smooth()] = 1e-5,
     **common: Unpack[Classes],
 ) -> A:
     """Dice over all classes at once, small classes weighing more.

@@ -10,10 +10,11 @@ from typing import Any, Literal
 import array_api_compat.numpy
 import numpy as np
 
+from .. import _arguments as arguments
 from .._backend import Array, Backend
 from .._values import Look
 
-__all__ = ["CHUNK", "Mask", "Reading", "check_weight", "chunks", "groups", "size_of"]
+__all__ = ["CHUNK", "Mask", "Reading", "check_weight", "chunks", "groups"]
 
 CHUNK = 2**17
 """Pixels that are counted at a time: their temporary arrays stay in the cache."""
@@ -90,7 +91,7 @@ class Reading:
     @property
     def pixels(self) -> int:
         """The number of pixels of a region."""
-        return size_of([self.shape[axis] for axis in self.axes])
+        return arguments.size_of([self.shape[axis] for axis in self.axes])
 
     @property
     def pixel_axes(self) -> tuple[int, ...]:
@@ -163,14 +164,6 @@ class Reading:
                         mask.check(owner, part, relevant)
             if self.pred.form == self.target.form == "labels":
                 return
-
-
-def size_of(shape: Sequence[int]) -> int:
-    """How many elements an array of `shape` has; sizes that a compiler left open may be among its own."""
-    size = 1
-    for length in shape:
-        size *= length
-    return size
 
 
 def check_weight(owner: str, weight: Any) -> None:

@@ -12,7 +12,7 @@ from .. import _arguments as arguments
 from .. import registry
 from .._backend import Array, Backend
 from ..domains import Flag, Integer, Interval
-from ._masks import Mask, Reading, size_of
+from ._masks import Mask, Reading
 
 __all__ = ["MAX_CLASSES", "MOST_COUNTS", "Masks", "normal_classes", "read_masks"]
 
@@ -211,7 +211,7 @@ def _check_size(owner: str, pred: Array, setting: _Setting, layout: _Layout, is_
 def _check_counts(owner: str, setting: _Setting, layout: _Layout, axes: tuple[int, ...]) -> None:
     """The counts of all regions and classes must fit into memory."""
     kept = [size for axis, size in enumerate(layout.shape) if axis not in axes and axis != layout.class_axis]
-    regions = size_of(kept)
+    regions = arguments.size_of(kept)
     if 4 * regions * (setting.num_classes or 0) > MOST_COUNTS:
         raise ValueError(f"{owner}: num_classes must leave at most {MOST_COUNTS} counts in all, which are "
                          f"4 x {regions} x num_classes here, got {setting.num_classes}")  # fmt: skip

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import _arguments as arguments
 from .._backend import Array
-from ._masks import CHUNK, Mask, Reading, check_weight, chunks, groups, size_of
+from ._masks import CHUNK, Mask, Reading, check_weight, chunks, groups
 from ._records import one_against_rest
 
 __all__ = ["class_table_on_device", "class_table_on_host", "count_on_device", "count_on_host"]
@@ -202,7 +202,7 @@ def count_on_device(reading: Reading) -> Cells:
         return _cells(reading, p.foreground(p.array, None), t.foreground(t.array, None), kept, weight, reading.axes)
     weight = reading.pixel_weight if weight is None else xp.squeeze(weight, axis=reading.class_axis)
     size = classes + 1  # the last row and column hold what is no class
-    regions = size_of(reading.shape) // classes // reading.pixels
+    regions = arguments.size_of(reading.shape) // classes // reading.pixels
     if p.form == t.form == "labels" and backend.scatters and regions * size**2 <= PLACES:
         cells = one_against_rest(xp, _scattered(reading, kept, weight, size), classes)
         order = [*range(cells[0].ndim - 1)]

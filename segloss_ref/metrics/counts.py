@@ -15,7 +15,6 @@ from .._arguments import library_of
 from .._backend import backend_of
 from ..domains import Choice, Interval
 from ._counting import Counting, Outcome, check_own, check_pixels, class_axis_of_record, count_masks, finish
-from ._masks import size_of
 from ._metric import Metric, mask_section
 from ._reading import MOST_COUNTS, Masks, normal_classes, read_masks
 from ._records import ClassConfusion, Confusion
@@ -211,7 +210,7 @@ def class_confusion(
     if tuple(pred.shape) != tuple(target.shape):
         raise ValueError(f"{name}: target must have shape {tuple(pred.shape)}, got {tuple(target.shape)}")
     axes = tuple(range(pred.ndim)) if axis is None else arguments.normal_axes(name, axis, pred.ndim)
-    regions = size_of([size for place, size in enumerate(pred.shape) if place not in axes])
+    regions = arguments.size_of([size for place, size in enumerate(pred.shape) if place not in axes])
     if regions * classes**2 > MOST_COUNTS:
         raise ValueError(f"{name}: num_classes must leave at most {MOST_COUNTS} counts in all, which are "
                          f"{regions} x num_classes^2 here, got {classes}")  # fmt: skip

@@ -24,7 +24,7 @@ __all__ = ["BoundCase", "in_domain", "nearly_empty", "one_hot", "replaced", "tag
 
 @dataclass(eq=False)
 class BoundCase(Case):
-    """A case in a binding's form. `pred`, `target` and `keywords` are what the reference means by it."""
+    """A case in a binding's form; `pred`, `target` and `keywords` are the reference's equivalent arguments."""
 
     binding: Binding = field(kw_only=True)
     given: dict[str, Any] = field(default_factory=dict, kw_only=True)
@@ -206,7 +206,7 @@ def _smoothing(case: BoundCase) -> Any:
 
 
 def _has_zero_factor(case: BoundCase) -> bool:
-    """Whether a parameter stands at an end of its interval, where it or 1 less it is 0."""
+    """Whether a parameter makes a factor 0."""
     for name, parameter in case.binding.record.parameters.items():
         value, domain = case.keywords.get(name, parameter.default), parameter.domain
         if name in case.binding.parameters and isinstance(domain, Interval) and value in (0, domain.high):

@@ -1,4 +1,4 @@
-"""Call somebody's function in its own framework, and bring its numbers home. What goes wrong on the way is told apart.
+"""Call a function in its own framework and return NumPy arrays; failed calls raise `CallProblem`, declined ones `Unsupported`.
 
 A `Caller` makes one call at a time: arrays out, value and gradient back, nothing printed, no longer than the timeout.
 """

@@ -135,7 +135,7 @@ class ProcessCaller:
         value, kind = self._array("value", {"cmd": "run", "seq": self._next(), **request})
         slope = None
         if gradient and binding.grad != "none":
-            with suppress(Unsupported):  # who has no gradient has a value still
+            with suppress(Unsupported):  # a harness without gradients still returns values
                 slope, _ = self._array("gradient", {"cmd": "grad", "seq": self._next(), **request})
         return Called(value, {} if slope is None else {"its own": slope}, kind)
 

@@ -1,4 +1,4 @@
-"""From ``module:name`` to the object, and what can be told of a callable without calling it."""
+"""From ``module:name`` to the object, and what a callable shows without being called."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ TAGS = (
 
 
 OPT_IN = frozenset({"soft-target", "zero-weight", "zero-over-zero", "infinite-slope", "large-image"})
-"""Kinds of cases that nobody is held to who does not name them in `domain`."""
+"""Kinds of cases that are used only when `domain` lists them."""
 
 
 DTYPES = ("float64", "float32", "float16", "bfloat16", "bool", "uint8", "int64")

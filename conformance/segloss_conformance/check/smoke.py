@@ -87,7 +87,7 @@ def _alternatives(binding: Binding) -> list[tuple[str, Binding]]:
 
 
 def _suspicions(binding: Binding) -> list[tuple[str, Binding]]:
-    """Other readings under which the numbers may be right, so that the function is, but something else was promised."""
+    """Bindings to try; one that fits names the wrong promise."""
     found = []
     if binding.is_loss and not binding.record.logits_only:
         other = {"probability": "logit", "logit": "probability"}.get(binding.takes)
@@ -110,7 +110,7 @@ def _suspicions(binding: Binding) -> list[tuple[str, Binding]]:
 
 
 def smoke(subject: BoundFunction, verdicts: dict[str, Verdict]) -> str | None:
-    """Whether the adapter works; a broken one is told in the verdict. Returns a reading that would be right, if any."""
+    """Whether the adapter works; the verdict says where it does not. Returns a reading that would be right, if any."""
     binding, verdict = subject.binding, verdicts["smoke"]
     drawn = plain_cases(binding.record)
     fitted = fitted_all(binding, drawn, subject.dtype)

@@ -103,7 +103,7 @@ class BoundFunction:
         return replaced(case, pred=other.pred, target=other.target, keywords=other.keywords, given=given)
 
     def _told(self, case: BoundCase, other: Case) -> dict[str, Any] | None:
-        """What the binding is given of the other case's keywords; None where it cannot be told some of them."""
+        """The placeholders' values for the other case; None where the binding has no placeholder for a keyword that differs."""
         binding = self.binding
         changed = {
             name for name in other.keywords.keys() | case.keywords.keys()
