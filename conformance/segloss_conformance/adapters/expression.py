@@ -6,6 +6,7 @@ import ast
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 __all__ = ["ConfigurationError", "Expression"]
@@ -19,6 +20,20 @@ _OPERATORS: dict[type, Callable[..., Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
     ast.USub: operator.neg,
 }  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def _parsed(source: str) -> ast.expr:
+    """The syntax tree of an expression; the same few are asked about for every case."""
+    complaint = f"{source!r} is not a placeholder or arithmetic on placeholders"
+    try:
+        tree: ast.expr = ast.parse(source.replace("$", ""), mode="eval").body
+    except SyntaxError:
+        raise ConfigurationError(complaint) from None
+    allowed = (ast.BinOp, ast.UnaryOp, ast.Name, ast.Constant, ast.Load, *_OPERATORS)
+    if not all(isinstance(node, allowed) for node in ast.walk(tree)):
+        raise ConfigurationError(complaint)
+    return tree
 
 
 @dataclass(frozen=True)
@@ -37,14 +52,7 @@ class Expression:
         return frozenset(node.id for node in ast.walk(self._tree()) if isinstance(node, ast.Name))
 
     def _tree(self) -> ast.expr:
-        try:
-            tree: ast.expr = ast.parse(self.source.replace("$", ""), mode="eval").body
-        except SyntaxError:
-            raise ConfigurationError(f"{self.source!r} is not a placeholder or arithmetic on placeholders") from None
-        allowed = (ast.BinOp, ast.UnaryOp, ast.Name, ast.Constant, ast.Load, *_OPERATORS)
-        if not all(isinstance(node, allowed) for node in ast.walk(tree)):
-            raise ConfigurationError(f"{self.source!r} is not a placeholder or arithmetic on placeholders")
-        return tree
+        return _parsed(self.source)
 
     def value(self, values: Mapping[str, Any]) -> Any:
         """The value where the placeholders stand for `values`."""

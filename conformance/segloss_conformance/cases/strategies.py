@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
 
@@ -203,11 +204,51 @@ def _weight(draw: Draw, pixels: tuple[int, ...]) -> Any:
     return weight
 
 
+@dataclass(frozen=True)
+class _Frame:
+    """The shape of a case of a loss, and what its numbers are."""
+
+    record: LossRecord
+    grid: Grid
+    logits: bool
+    shape: tuple[int, ...]
+    pixels: tuple[int, ...]
+    class_axis: int | None
+    classes: int
+
+    @property
+    def has_classes(self) -> bool:
+        return self.class_axis is not None
+
+
 @st.composite
 def loss_cases(draw: Draw, record: LossRecord) -> Case:
     """Cases of a loss, with every keyword that it has."""
     grid: Grid = draw(st.sampled_from(["narrow", "narrow", "narrow", "float32", "float64"]))
     keywords: dict[str, Any] = {}
+    frame = _frame(draw, record, grid, keywords)
+    # Else the common keywords keep their defaults, so that each bug has plain cases too.
+    common = draw(st.sampled_from([False, True, True]))
+    form = draw(st.sampled_from(["hard", "labels", "labels", "soft"]))
+    hot, target = _target(draw, frame, form)
+    pred = _prediction(draw, frame, hot)
+    if common and form == "labels" and draw(st.sampled_from([False, True, True])):
+        flags = np.array(draw(st.lists(st.booleans(), min_size=target.size, max_size=target.size))).reshape(
+            target.shape
+        )
+        keywords["ignore_index"] = draw(st.sampled_from([255, -1]))
+        target = np.where(flags, keywords["ignore_index"], target)
+    axis = draw(_axes(len(frame.shape), frame.class_axis)) if common else None
+    if axis is not None:
+        keywords["axis"] = axis
+    if common:
+        _draw_common(draw, frame, keywords)
+    _draw_own(draw, frame, keywords, axis)
+    return Case(record.name, _away_from_underflow(frame, keywords, pred), target, keywords, grid)
+
+
+def _frame(draw: Draw, record: LossRecord, grid: Grid, keywords: dict[str, Any]) -> _Frame:
+    """Logits or probabilities, the shape, and the axis of the classes, which are told by `keywords`."""
     logits = record.logits_only
     if "from_logits" in record.keywords:
         logits = draw(st.booleans())
@@ -217,65 +258,67 @@ def loss_cases(draw: Draw, record: LossRecord) -> Case:
     with_classes = record.needs_class_axis or (
         "class_axis" in record.keywords and record.categorical and draw(st.booleans())
     )
-    class_axis: int | None = None
-    classes = 0
-    if with_classes:
-        pixels = draw(st.sampled_from([(3,), (1,), (2, 2), (2, 3), (2, 1, 2)]))
-        # A softmax over one class is always 1, and refused.
-        classes = draw(st.sampled_from([2, 3, 3, 4] if logits else [2, 3, 3, 4, 1]))
-        class_axis = draw(st.integers(0, len(pixels)))
-        shape = (*pixels[:class_axis], classes, *pixels[class_axis:])
-        keywords["class_axis"] = class_axis - draw(st.sampled_from([0, len(shape)]))
-    else:
-        pixels = shape
+    if not with_classes:
+        return _Frame(record, grid, logits, shape, shape, None, 0)
+    pixels = draw(st.sampled_from([(3,), (1,), (2, 2), (2, 3), (2, 1, 2)]))
+    # A softmax over one class is always 1, and refused.
+    classes = draw(st.sampled_from([2, 3, 3, 4] if logits else [2, 3, 3, 4, 1]))
+    class_axis = draw(st.integers(0, len(pixels)))
+    shape = (*pixels[:class_axis], classes, *pixels[class_axis:])
+    keywords["class_axis"] = class_axis - draw(st.sampled_from([0, len(shape)]))
+    return _Frame(record, grid, logits, shape, pixels, class_axis, classes)
 
-    # Else the common keywords keep their defaults, so that each bug has plain cases too.
-    common = draw(st.sampled_from([False, True, True]))
-    form = draw(st.sampled_from(["hard", "labels", "labels", "soft"]))
-    ignorable = form == "labels"
-    size = math.prod(pixels)
-    target: Any
-    if with_classes and form in ("labels", "hard"):
-        labels = np.array(draw(st.lists(st.integers(0, classes - 1), min_size=size, max_size=size))).reshape(pixels)
-        hot = np.stack([labels == c for c in range(classes)], axis=class_axis or 0)
-        target = labels if form == "labels" else hot.astype(draw(st.sampled_from([bool, np.int64, np.float64])))
-    elif form == "soft" and not record.hard_target:
+
+def _target(draw: Draw, frame: _Frame, form: str) -> tuple[Any, Any]:
+    """(the target of every class, the same in the form asked for)."""
+    record, shape, size = frame.record, frame.shape, math.prod(frame.pixels)
+    if frame.has_classes and form in ("labels", "hard"):
+        drawn = draw(st.lists(st.integers(0, frame.classes - 1), min_size=size, max_size=size))
+        labels = np.array(drawn).reshape(frame.pixels)
+        hot = np.stack([labels == c for c in range(frame.classes)], axis=frame.class_axis or 0)
+        return hot, labels if form == "labels" else hot.astype(draw(st.sampled_from([bool, np.int64, np.float64])))
+    if form == "soft" and not record.hard_target:
         pool = st.sampled_from([0.0, 1.0, 0.5, 0.25, 0.75])
         hot = np.array(draw(st.lists(pool, min_size=math.prod(shape), max_size=math.prod(shape)))).reshape(shape)
-        target = hot
-    else:
-        hot = draw(solids(shape) if record.spatial and draw(st.booleans()) else masks(shape))
-        target = hot.astype(draw(st.sampled_from([bool, np.int64, np.float64])) if form != "labels" else np.int64)
+        return hot, hot
+    hot = draw(solids(shape) if record.spatial and draw(st.booleans()) else masks(shape))
+    return hot, hot.astype(draw(st.sampled_from([bool, np.int64, np.float64])) if form != "labels" else np.int64)
+
+
+def _prediction(draw: Draw, frame: _Frame, hot: Any) -> Any:
+    """Scores near the target, far from it, or, of spatial losses, of the opposite and of other solid masks."""
+    record, shape, logits = frame.record, frame.shape, frame.logits
     if record.hard_target and draw(st.booleans()):
-        pred = draw(_distinct(shape, grid, logits))
+        pred = draw(_distinct(shape, frame.grid, logits))
     else:
-        pred = draw(_scores(hot.astype(float), shape, grid, logits))
+        pred = draw(_scores(hot.astype(float), shape, frame.grid, logits))
     if record.spatial:
         other = draw(st.sampled_from(["as drawn", "as drawn", "opposite", "solid"]))
         if other == "opposite":
             pred = draw(_opposite(hot.astype(float), logits))  # errors that several erosions do not wear away
         elif other == "solid":
             pred = np.where(draw(solids(shape)), 4.0, -4.0) if logits else np.where(draw(solids(shape)), 0.75, 0.25)
+    return pred
 
-    if common and ignorable and draw(st.sampled_from([False, True, True])):
-        flags = np.array(draw(st.lists(st.booleans(), min_size=target.size, max_size=target.size))).reshape(
-            target.shape
-        )
-        keywords["ignore_index"] = draw(st.sampled_from([255, -1]))
-        target = np.where(flags, keywords["ignore_index"], target)
-    axis = draw(_axes(len(shape), class_axis)) if common else None
-    if axis is not None:
-        keywords["axis"] = axis
-    if common and draw(st.booleans()):
-        keywords["weight"] = draw(_weight(pixels))
-    if common and with_classes and "class_weight" in record.keywords and draw(st.booleans()):
-        factors = draw(st.lists(st.sampled_from([0.0, 0.5, 1.0, 2.0, 3.0]), min_size=classes, max_size=classes))
+
+def _draw_common(draw: Draw, frame: _Frame, keywords: dict[str, Any]) -> None:
+    """Pixel weights, class weights and a reduction."""
+    if draw(st.booleans()):
+        keywords["weight"] = draw(_weight(frame.pixels))
+    if frame.has_classes and "class_weight" in frame.record.keywords and draw(st.booleans()):
+        number = frame.classes
+        factors = draw(st.lists(st.sampled_from([0.0, 0.5, 1.0, 2.0, 3.0]), min_size=number, max_size=number))
         keywords["class_weight"] = tuple(factors)
-    reduction = draw(st.sampled_from(["mean", "none", "sum"])) if common else "mean"
+    reduction = draw(st.sampled_from(["mean", "none", "sum"]))
     if reduction != "mean":
         keywords["reduction"] = reduction
+
+
+def _draw_own(draw: Draw, frame: _Frame, keywords: dict[str, Any], axis: Any) -> None:
+    """Own parameters, each where it has a meaning beside the others."""
+    record, dimensions = frame.record, _dimensions(len(frame.shape), frame.class_axis, axis)
     for name, found in record.parameters.items():
-        if with_classes and name in record.class_axis_refuses:
+        if frame.has_classes and name in record.class_axis_refuses:
             continue
         if not (draw(st.booleans()) or (record.spatial and draw(st.booleans()))):
             continue
@@ -285,28 +328,30 @@ def loss_cases(draw: Draw, record: LossRecord) -> Case:
             if keywords.get(rule.parameter, governor) not in rule.values:
                 continue
         if isinstance(found.domain, domains.LabelWeights):
-            labels_ = classes if with_classes else 2
-            keywords[name] = tuple(
-                draw(st.lists(st.sampled_from([0.0, 0.5, 1.0, 3.0]), min_size=labels_, max_size=labels_))
-            )
+            number = frame.classes if frame.has_classes else 2
+            weights = draw(st.lists(st.sampled_from([0.0, 0.5, 1.0, 3.0]), min_size=number, max_size=number))
+            keywords[name] = tuple(weights)
         elif isinstance(found.domain, domains.Spacing):
-            keywords[name] = draw(_spacing(_dimensions(len(shape), class_axis, axis)))
+            keywords[name] = draw(_spacing(dimensions))
         elif isinstance(found.domain, domains.PixelMap):
             if "spacing" not in keywords:
-                keywords[name] = draw(_field(shape))
-        elif isinstance(found.domain, domains.Radii) and _dimensions(len(shape), class_axis, axis) > 2:
+                keywords[name] = draw(_field(frame.shape))
+        elif isinstance(found.domain, domains.Radii) and dimensions > 2:
             continue  # below
         else:
             keywords[name] = draw(parameter(found.domain, name))
-    if keywords.get("method") == "convolution" and _dimensions(len(shape), class_axis, axis) > 2:
+    if keywords.get("method") == "convolution" and dimensions > 2:
         keywords["radii"] = draw(st.sampled_from([(1,), (2, 1.5)]))  # a ball of radius 18 has 24,000 pixels
-    if logits and "smooth" in keywords and domains.smooth_pair(keywords["smooth"])[1] == 0:
-        # tiny/tiny is 1 and 0/0 is 0: keep p off the numbers that underflow in one dtype and not in another.
-        pred = np.clip(pred, -33.0, 33.0)
-    if logits and with_classes and "cross_gamma" in record.parameters:
+
+
+def _away_from_underflow(frame: _Frame, keywords: dict[str, Any], pred: Any) -> Any:
+    """Logits without those whose exponentials underflow in one dtype and not in another, where that decides the value."""
+    if frame.logits and "smooth" in keywords and domains.smooth_pair(keywords["smooth"])[1] == 0:
+        pred = np.clip(pred, -33.0, 33.0)  # tiny/tiny is 1 and 0/0 is 0
+    if frame.logits and frame.has_classes and "cross_gamma" in frame.record.parameters:
         # A power of log p is steep where p nears 1: no differences of 1280, whose e^-z underflows and its fourth root not.
         pred = np.where(pred == -640.0, -40.0, pred)
-    return Case(record.name, pred, target, keywords, grid)
+    return pred
 
 
 @st.composite
