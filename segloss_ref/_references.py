@@ -54,7 +54,7 @@ def _authors(entry: Mapping[str, str]) -> str:
 
 
 def _long(entry: Mapping[str, str]) -> str:
-    place = entry.get("booktitle") or entry.get("journal") or entry.get("publisher") or entry.get("eprint", "")
+    place = entry.get("booktitle") or entry.get("journal") or entry.get("publisher") or f"arXiv {entry['eprint']},"
     short = re.search(r"\((\w+)\)", place)
     return f"{_authors(entry)}: {entry['title']}, {short[1] if short else place} {entry['year']}"
 

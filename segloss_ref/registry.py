@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -175,22 +176,20 @@ SYMBOLS: Mapping[str, str] = MappingProxyType({
 
 _losses: dict[str, LossRecord] = {}
 _metrics: dict[str, MetricRecord] = {}
-_records: dict[str, Record] = {}
 
 losses: Mapping[str, LossRecord] = MappingProxyType(_losses)
 """Every loss by name."""
 metrics: Mapping[str, MetricRecord] = MappingProxyType(_metrics)
 """Every metric by name."""
-records: Mapping[str, Record] = MappingProxyType(_records)
-"""Every loss and metric by name."""
+records: Mapping[str, Record] = MappingProxyType(ChainMap[str, Any](_metrics, _losses))
+"""Every loss and metric by name, losses first."""
 
 
 def _register(record: Record) -> None:
     """Add a record. ValueError where another function has its name; a module that is executed anew replaces its own."""
-    known = _records.get(record.name)
+    known = records.get(record.name)
     if known is not None and _place(known.function) != _place(record.function):
         raise ValueError(f"registry: {record.name} is registered already, by {_place(known.function)}")
-    _records[record.name] = record
     if isinstance(record, LossRecord):
         _losses[record.name] = record
     elif isinstance(record, MetricRecord):
