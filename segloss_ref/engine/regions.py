@@ -1,6 +1,6 @@
-"""The view that a kernel has of its arguments: one array of everything, summed region by region.
+"""What a formula sees of its arguments: one array of everything, summed region by region.
 
-A kernel returns a `Term`: the value of every region, and the slope of that value, formed on demand. Terms add and
+A formula returns a `Term`: the value of every region, and the slope of that value, formed on demand. Terms add and
 pass through outer functions, so that a compound loss reads as its formula and its derivative follows.
 """
 

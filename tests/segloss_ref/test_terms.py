@@ -31,11 +31,11 @@ def test_a_sum_of_two_losses_has_the_sum_of_their_gradients(first: str, second: 
         whole = r.part(0.25, term_of(first, r)) + r.part(0.75, term_of(second, r))
         return whole.through(r.xp.tanh(whole.value), 1 - r.xp.tanh(whole.value) ** 2)
 
-    kernel = replace(loss_of(ref.binary_cross_entropy), formula=formula, hard_target=True)
+    altered = replace(loss_of(ref.binary_cross_entropy), formula=formula, hard_target=True)
     common = {} if weight is None else {"weight": weight}
-    _, gradient = evaluate_gradient(kernel, P, Y, common)
+    _, gradient = evaluate_gradient(altered, P, Y, common)
     steps = 1e-6 * np.eye(P.size)
-    ends = [[evaluate_gradient(kernel, P + s * h, Y, common)[0] for s in (1, -1)] for h in steps]
+    ends = [[evaluate_gradient(altered, P + s * h, Y, common)[0] for s in (1, -1)] for h in steps]
     np.testing.assert_allclose(gradient, [(up - down) / 2e-6 for up, down in ends], rtol=1e-5, atol=1e-7)
 
 
@@ -44,6 +44,6 @@ def test_a_mean_over_the_classes_present_is_not_lost_in_a_sum() -> None:
         present = term_of("lovasz_softmax_loss", r)
         return present + present
 
-    kernel = replace(loss_of(ref.lovasz_softmax_loss), formula=lambda r, **own: formula(r))
+    altered = replace(loss_of(ref.lovasz_softmax_loss), formula=lambda r, **own: formula(r))
     with pytest.raises(ValueError, match="cannot be added"):
-        evaluate_gradient(kernel, np.array([[0.9, 0.2], [0.1, 0.8]]), np.array([0, 0]), {"class_axis": 0})
+        evaluate_gradient(altered, np.array([[0.9, 0.2], [0.1, 0.8]]), np.array([0, 0]), {"class_axis": 0})

@@ -83,8 +83,8 @@ def parameter(case: Case, name: str) -> Any:
 
 def with_formula(case: Case, formula: Callable[..., Term]) -> Answer:
     """The engine with another formula."""
-    kernel = replace(loss_of(registry.losses[case.name].function), formula=formula)
-    return evaluate_gradient(kernel, case.pred, case.target, case.keywords)
+    altered = replace(loss_of(registry.losses[case.name].function), formula=formula)
+    return evaluate_gradient(altered, case.pred, case.target, case.keywords)
 
 
 def smooth_of(smooth: Any) -> tuple[float, float]:
