@@ -248,7 +248,7 @@ def loss_cases(draw: Draw, record: LossRecord) -> Case:
 
 
 def _frame(draw: Draw, record: LossRecord, grid: Grid, keywords: dict[str, Any]) -> _Frame:
-    """Logits or probabilities, the shape, and the axis of the classes, which are told by `keywords`."""
+    """A shape and the keywords that go with it: `from_logits`, and `class_axis` where there is one."""
     logits = record.logits_only
     if "from_logits" in record.keywords:
         logits = draw(st.booleans())
