@@ -38,7 +38,9 @@ def execute(options: argparse.Namespace) -> int:
     if name in registry.records:
         raise UsageError(f"new-loss: {name} is there already")
     if not re.fullmatch(r"[a-z]+\d{4}[a-z]+", source):
-        raise UsageError(f"--source must be a key such as leng2022polyloss, got {source!r}")
+        raise UsageError(
+            f"--source must be a key (name, year, word of the title) such as leng2022polyloss, got {source!r}"
+        )
     if not (root / "segloss_ref" / "references.bib").is_file():
         raise UsageError("new-loss: this folder is no clone of the repository")
     edits = [*_edits(name, options.family, source, options.per_class)]
@@ -68,7 +70,7 @@ def _edits(name: str, family: str, source: str, per_class: bool) -> Iterator[tup
     """(file, what it is inserted after, text) of every place."""
     camel = "".join(part.capitalize() for part in name.split("_"))
     short = "_" + name.removesuffix("_loss")
-    title = f"### {family.capitalize()}\n.*?\n\\|---\\|---\\|---\\|\n"
+    title = f"### {family.capitalize()}\n.*?\n\\|---\\|---\\|---\\|\n(?:\\|[^\n]*\n)*"
     yield "docs/contract.md", title, f"| `{name}` | TODO the value of a region | |\n"
     bib = Path("segloss_ref/references.bib")
     known = bib.is_file() and f"{{{source}," in bib.read_text(encoding="utf-8")
@@ -82,7 +84,7 @@ def _edits(name: str, family: str, source: str, per_class: bool) -> Iterator[tup
     table = ("PER_CLASS" if per_class else "MERGED") + ("_SPATIAL" if family == "boundary" else "")
     textbook = f"conformance/segloss_conformance/truth/textbook/{book}.py"
     yield textbook, rf"^{table}: [^\n]*\n", f'    "{name}": _{name},\n'
-    yield textbook, r"^__all__ = [^\n]*\n", _TEXTBOOK.format(name=name)
+    yield textbook, r"^__all__ = [^\n]*\n", _TEXTBOOK.format(name=name, second="c: int" if per_class else "k: Problem")
     facts = ("\n    per_class=True," if per_class else "") + ("\n    spatial=True," if family == "boundary" else "")
     formula = _FORMULA.format(name=name, short=short, family=family, source=source, facts=facts)
     yield f"segloss_ref/losses/{family}.py", "$", formula
@@ -92,7 +94,7 @@ def _edits(name: str, family: str, source: str, per_class: bool) -> Iterator[tup
     yield "backends/segloss_backends/torch/nn.py", r"^__all__ = \[\n", f'    "{camel}",\n'
     yield "backends/segloss_backends/torch/nn.py", "$", f"\n{camel} = _module(segloss_ref.{name})\n"
     yield f"conformance/segloss_conformance/mutants/{_MUTANTS[family]}.py", "$", _MUTANT.format(name=name)
-    yield "README.md", rf"^\| {family} \|[^\n]*\n", f"| | `{name}` | TODO what it serves |\n"
+    yield "README.md", rf"^\| {family} \|[^\n]*\n(?:\| \|[^\n]*\n)*", f"| | `{name}` | TODO what it serves |\n"
     yield "CHANGELOG.md", r"^### Added\n", f"- `{name}`: TODO in a line.\n"
 
 
@@ -114,7 +116,7 @@ _ENTRY = """@article{{{source},
 """
 _TEXTBOOK = '''
 
-def _{name}(region: Region, *others: Any, **own: Any) -> Number:
+def _{name}(region: Region, {second}) -> Number:
     """TODO the definition, by loops over `Number`s, without a look at the library."""
     raise NotImplementedError
 '''

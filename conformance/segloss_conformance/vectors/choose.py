@@ -122,5 +122,5 @@ def choose(only: Sequence[str] = ()) -> None:
             save(vector for vectors in chosen.values() for vector in vectors)
     shown = {flag for vectors in chosen.values() for vector in vectors for flag in vector.flags}
     for mutant in AT_ONE:
-        if mutant.name not in shown:
+        if mutant.name not in shown and (not only or mutant.of in only):
             print(f"no vector shows {mutant.name} of {mutant.of}: {mutant.why}", file=sys.stderr)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..numbers import ZERO, exact, mp, total
-from .boundary import MERGED_SPATIAL, PER_CLASS_SPATIAL, Doubts
+from .boundary import MERGED_SPATIAL, PER_CLASS_SPATIAL
 from .counts import METRICS as COUNTING
 from .counts import class_counts, counting_metric, counts
 from .losses import MERGED, PER_CLASS, lovasz_hinge_region, lovasz_softmax_region
@@ -45,12 +45,10 @@ def loss(
         pred, target, from_logits=from_logits, class_axis=class_axis, axis=axis, weight=weight,
         class_weight=class_weight, ignore_index=ignore_index, hinge=hinge,
     )  # fmt: skip
-    kinks: list[bool] = []
     if "power" in own:
         own["power_"] = own.pop("power")
-    shape = k.regions_shape
+    shape, doubts = k.regions_shape, k.doubts
     present = None
-    doubts = Doubts(logits_of_classes=from_logits and class_axis is not None)
     if own.get("phi") is not None:
         own["phi"] = np.broadcast_to(own["phi"], pred.shape)
     if name in MERGED_SPATIAL:
@@ -61,7 +59,7 @@ def loss(
     elif name in MERGED or hinge:
         function = MERGED.get(name)
         values = [
-            ZERO if not region else lovasz_hinge_region(region, kinks) if function is None else function(region, k, **own)
+            ZERO if not region else lovasz_hinge_region(region, doubts) if function is None else function(region, k, **own)
             for region in k.regions
         ]  # fmt: skip
     else:
@@ -82,7 +80,7 @@ def loss(
                 elif present is not None and not any(pixel[c].y.v for pixel in region):
                     row.append(ZERO)
                 else:
-                    row.append(lovasz_softmax_region(region, c, kinks) * k.class_weight[c])
+                    row.append(lovasz_softmax_region(region, c, doubts) * k.class_weight[c])
                     present = None if present is None else present + 1
             rows.append(row)
         if k.classes is None:
@@ -103,7 +101,7 @@ def loss(
         result = [whole]
     nothing = (mp.mpf(0), mp.mpf(0))
     gradient = [whole.d.get(i, nothing) for i in range(pred.size)]
-    return Answer(shape, result, gradient, bool(kinks) or doubts.kinks, doubts.jumps)
+    return Answer(shape, result, gradient, doubts.kinks, doubts.jumps)
 
 
 def metric(name: str, pred: Any, target: Any, **keywords: Any) -> Answer:

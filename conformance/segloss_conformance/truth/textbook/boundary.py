@@ -8,29 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
 
 from ..numbers import ONE, ULPS, ZERO, Number, constant, exact, mp, power, sqrt, total
-from .regions import Pixel, Problem, Region, mean_of
+from .regions import Doubts, Pixel, Problem, Region, mean_of
 
-__all__ = ["MERGED_SPATIAL", "PER_CLASS_SPATIAL", "Doubts"]
+__all__ = ["MERGED_SPATIAL", "PER_CLASS_SPATIAL"]
 
 TWO, HALF = exact(2), exact(0.5)
 CLOSE = mp.mpf(10) ** -6
 NOTHING = mp.mpf(10) ** -40
-
-
-@dataclass
-class Doubts:
-    """Where an answer may rightly differ: `kinks` (the gradient is not unique) and `jumps` (nor is the value)."""
-
-    kinks: bool = False
-    jumps: bool = False
-    logits_of_classes: bool = field(default=False)
 
 
 class Image:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from ..numbers import ONE, ZERO, Number, constant, exact, exp, log1p, mp, power, sqrt, total
-from .regions import Pixel, Problem, Region, mean_of, sum_of
+from .regions import Doubts, Pixel, Problem, Region, mean_of, sum_of
 
 __all__ = ["MERGED", "PER_CLASS", "categorical", "lovasz_hinge_region", "lovasz_softmax_region", "two_sided"]
 
@@ -234,7 +234,7 @@ def _jaccard_of_mistakes(members: Sequence[tuple[float, float]], everything: Seq
     return Fraction(0) if union == 0 else 1 - (ground - missed) / union
 
 
-def _lovasz(errors: list[tuple[Number, float, float]], kinks: list[bool]) -> Number:
+def _lovasz(errors: list[tuple[Number, float, float]], doubts: Doubts) -> Number:
     """The Lovász extension: the integral over t >= 0 of J({pixels whose error exceeds t}) dt, errors being >= 0.
 
     Between two successive levels the set does not change, so the integral is the sum over levels of the set's J times the
@@ -244,7 +244,7 @@ def _lovasz(errors: list[tuple[Number, float, float]], kinks: list[bool]) -> Num
     levels = sorted((e for e in errors), key=lambda e: e[0].v, reverse=True)
     for (upper, _, _), (lower, _, _) in itertools.pairwise(levels):
         if upper.v - lower.v < 1e-6 * max(mp.mpf(1), upper.v):
-            kinks.append(True)
+            doubts.kinks = True
     steps = []
     for i, (level, _, _) in enumerate(levels):
         next_level = levels[i + 1][0] if i + 1 < len(levels) else ZERO
@@ -254,20 +254,20 @@ def _lovasz(errors: list[tuple[Number, float, float]], kinks: list[bool]) -> Num
     return total(steps)
 
 
-def lovasz_softmax_region(region: Region, c: int, kinks: list[bool]) -> Number:
+def lovasz_softmax_region(region: Region, c: int, doubts: Doubts) -> Number:
     """The extension at the errors abs(y - p) of one class."""
-    return _lovasz([(a[c].q if a[c].y.v == 1 else a[c].p, float(a[c].w.v), float(a[c].y.v)) for a in region], kinks)
+    return _lovasz([(a[c].q if a[c].y.v == 1 else a[c].p, float(a[c].w.v), float(a[c].y.v)) for a in region], doubts)
 
 
-def lovasz_hinge_region(region: Region, kinks: list[bool]) -> Number:
+def lovasz_hinge_region(region: Region, doubts: Doubts) -> Number:
     """The extension at the hinge errors."""
     errors = []
     for (a,) in region:
         margin = ONE - a.z if a.y.v == 1 else ONE + a.z
         if abs(margin.v) < 1e-6:
-            kinks.append(True)
+            doubts.kinks = True
         errors.append((margin if margin.v > 0 else ZERO, float(a.w.v), float(a.y.v)))
-    return _lovasz(errors, kinks)
+    return _lovasz(errors, doubts)
 
 
 PER_CLASS: dict[str, Callable[..., Number]] = {

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..numbers import ONE, ULPS, ZERO, Number, constant, exact, exp, log, log1p, mp, total, variable
 
-__all__ = ["Answer", "Pixel", "Problem", "Region", "axes_of", "mean_of", "problem_of", "sum_of", "without"]
+__all__ = ["Answer", "Doubts", "Pixel", "Problem", "Region", "axes_of", "mean_of", "problem_of", "sum_of", "without"]
 
 
 class Answer(NamedTuple):
@@ -24,6 +24,15 @@ class Answer(NamedTuple):
     """The gradient is not unique, or nearly so: two Lovász errors tie, or a hinge is at 0."""
     jump: bool = False
     """The value is not either: a mask or an indicator is at its threshold, and rounding decides."""
+
+
+@dataclass
+class Doubts:
+    """Where an answer may rightly differ: `kinks` (the gradient is not unique) and `jumps` (nor is the value)."""
+
+    kinks: bool = False
+    jumps: bool = False
+    logits_of_classes: bool = False
 
 
 @dataclass
@@ -115,6 +124,8 @@ class Problem:
     """Where the class axis stands among the axes of the values."""
     images: list[Region]
     """The regions with their pixels of weight 0; an ignored one is background."""
+    doubts: Doubts
+    """What a transcription sets where the gradient is not unique, or nearly so (within 1e-6)."""
 
 
 def axes_of(axis: Any, class_axis: int | None, ndim: int) -> list[int]:
@@ -177,7 +188,8 @@ def problem_of(
     shape = tuple(pred.shape[one] for one in kept)
     regions = [[pixel for pixel in image if pixel[0].w.v != 0] for image in images.values()]
     class_place = 0 if class_axis is None else sum(one < class_axis for one in kept)
-    return Problem(regions, shape, classes, factors, class_place, list(images.values()))
+    doubts = Doubts(logits_of_classes=from_logits and class_axis is not None)
+    return Problem(regions, shape, classes, factors, class_place, list(images.values()), doubts)
 
 
 def mean_of(region: Region, term: Callable[[list[Pixel]], Number]) -> Number:
