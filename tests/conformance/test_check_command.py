@@ -130,7 +130,6 @@ def test_swapping_the_placeholders_is_an_adapter_of_its_own(here: Path, capsys: 
         ("has no 'dyce'", ["mylib_of_the_tests:dyce", "--as", "dice_loss"]),
         ("layout must be", ["mylib_of_the_tests:dice", "--as", "dice_loss", "--layout", "NXY"]),
         ("NAME=VALUE", ["mylib_of_the_tests:dice", "--as", "dice_loss", "--construct", "alpha"]),
-        ("prints 'hello'", ["mylib_of_the_tests:noisy", "--as", "dice_loss"]),
         ("raises KeyError", ["mylib_of_the_tests:raises", "--as", "dice_loss"]),
         ("unexpected keyword", ["mylib_of_the_tests:dice", "--as", "dice_loss", "--arg", "$pred", "--arg", "$target",
                                 "--arg", "beta=1"]),
@@ -146,6 +145,12 @@ def test_what_makes_no_sense_is_told_in_one_line(
     assert code == 2
     assert words.lower() in err.lower()
     assert err.count("\n") == 1
+
+
+def test_what_a_function_prints_is_noted(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "mylib_of_the_tests:noisy", "--as", "dice_loss")
+    assert code == 0
+    assert "prints 'hello'" in out
 
 
 def configure(here: Path, text: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -11,7 +12,19 @@ from typing import Any, Protocol
 
 from .bound_case import BoundCase
 
-__all__ = ["CallProblem", "Called", "Caller", "Unsupported", "limited"]
+WATCHER: int | None = None
+"""The pipe to a process that ends this one where a call cannot be interrupted."""
+
+__all__ = ["STYLES", "CallProblem", "Called", "Caller", "Unsupported", "limited"]
+
+STYLES = {
+    "plain": "the same call again",
+    "read-only": "arrays that may not be written to",
+    "strided": "arrays that are not contiguous",
+    "fortran": "arrays in Fortran order",
+    "mixed": "pred in Fortran order beside a contiguous target",
+}
+"""How the same numbers may lie in memory."""
 
 
 class CallProblem(Exception):
@@ -51,7 +64,7 @@ class Caller(Protocol):
     def __call__(
         self, case: BoundCase, dtype: str, *, gradient: bool = False, style: str = "plain", cotangent: Any = None
     ) -> Called:
-        """The implementation's answer; `style` is ``"plain"``, ``"read-only"`` or ``"strided"`` arrays.
+        """The implementation's answer; `style` is one of `STYLES`.
 
         A gradient by autograd is asked at `cotangent`, which must be exact in the dtype of the value (None: 1).
         """
@@ -64,7 +77,10 @@ class Caller(Protocol):
 
 @contextlib.contextmanager
 def limited(seconds: float) -> Iterator[None]:
-    """Raise `CallProblem` where the block takes longer; only in the main thread of a system with alarms."""
+    """Raise `CallProblem` where the block takes longer; only in the main thread of a system with alarms.
+
+    The alarm rings again every tenth of the time, since a function may swallow an exception.
+    """
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -73,9 +89,16 @@ def limited(seconds: float) -> Iterator[None]:
         raise CallProblem(f"a call takes longer than {seconds:g} s")
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    _tell(f"call {seconds:g}")
+    signal.setitimer(signal.ITIMER_REAL, seconds, max(seconds / 10, 0.1))
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        _tell("back")
+
+
+def _tell(line: str) -> None:
+    if WATCHER is not None:
+        os.write(WATCHER, f"{line}\n".encode())

@@ -89,7 +89,10 @@ def _compiled(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _line(problem: BaseException) -> str:
-    text = " ".join(str(problem).split())
+    try:
+        text = " ".join(str(problem).split())
+    except Exception:  # its own __str__ raises
+        text = "(an exception that cannot be printed)"
     return f"{type(problem).__name__}: {text}" if len(text) < 200 else f"{type(problem).__name__}: {text[:200]}..."
 
 
@@ -99,7 +102,7 @@ def _dtype_name(value: Any) -> str:
 
 
 class PythonCaller:
-    """A function, or a class that is constructed for every case."""
+    """A function, or a class that is constructed once for each set of parameters."""
 
     def __init__(self, binding: Binding, device: str, mode: str) -> None:
         self.binding, self.device, self.mode = binding, device, mode
@@ -107,12 +110,14 @@ class PythonCaller:
         if device not in self.framework.devices():
             raise ConfigurationError(f"devices: {binding.framework} has no device {device!r} here")
         self._ready: dict[str, Callable[..., Any]] = {}
+        self.heard = ""
+        """The first line that the function has printed."""
 
     def close(self) -> None:
         """Nothing is held."""
 
     def _function(self, values: dict[str, Any]) -> Callable[..., Any]:
-        """The callable for these parameters; compiled ones are kept, since compiling takes long."""
+        """The callable for these parameters."""
         binding = self.binding
         if self.mode == "eager" and binding.construct is None:
             return binding.call  # type: ignore[no-any-return]
@@ -123,8 +128,7 @@ class PythonCaller:
         function: Any = binding.call if binding.construct is None else binding.call(**options)
         if hasattr(function, "to") and binding.framework == "torch":
             function = function.to(self.device)
-        if self.mode == "compile":
-            self._ready[key] = function = _compiled(binding.framework, function)
+        self._ready[key] = function = _compiled(binding.framework, function) if self.mode == "compile" else function
         return function  # type: ignore[no-any-return]
 
     def _array(self, array: Any, dtype: str, style: str) -> Any:
@@ -134,10 +138,13 @@ class PythonCaller:
                 made = np.repeat(made, 2, axis=-1)[..., ::-1][..., ::2][..., ::-1]
             if style == "read-only":
                 made.setflags(write=False)
-            return made
+            return np.asfortranarray(made) if style == "fortran" else made
         made = self.framework.from_numpy(array, dtype, self.device)
         if style == "strided" and self.binding.framework == "torch" and made.ndim > 1:
             made = made.transpose(0, -1).contiguous().transpose(0, -1)
+        if style == "fortran" and self.binding.framework == "torch" and made.ndim > 1:
+            backwards = tuple(reversed(range(made.ndim)))
+            made = made.permute(backwards).contiguous().permute(backwards)
         return made
 
     def __call__(
@@ -145,15 +152,16 @@ class PythonCaller:
     ) -> Called:
         """See `Caller`."""
         binding, home = self.binding, self._home
-        pred = self._array(case.passed, dtype if binding.takes != "label" else "int64", style)
+        order = "fortran" if style == "mixed" else style
+        pred = self._array(case.passed, dtype if binding.takes != "label" else "int64", order)
         kind = binding.target_dtype or (dtype if case.target.dtype.kind == "f" else case.target.dtype.name)
         if not case.is_loss and binding.target != "index":
             kind = binding.target_dtype or (dtype if binding.takes == "mask" else "int64")
-        target = self._array(case.target, kind, style)
+        target = self._array(case.target, kind, "plain" if style == "mixed" else style)
         values = {**case.given, "target": target}
         weighing = dtype if "float" in dtype else "float64"  # masks of integers have weights with fractions
         if "weight" in case.keywords:
-            values["weight"] = self._array(case.keywords["weight"], weighing, style)
+            values["weight"] = self._array(case.keywords["weight"], weighing, "plain" if style == "mixed" else style)
         if "class_weight" in binding.placeholders:
             values["class_weight"] = self._array(np.array(case.given["class_weight"]), weighing, "plain")
         heard = io.StringIO()
@@ -164,10 +172,11 @@ class PythonCaller:
                     value, slope, asked_at = self._evaluate(pred, values, gradient, cotangent)
         except CallProblem:
             raise
-        except (Exception, SystemExit) as problem:  # whatever it raises is its failure
+        except KeyboardInterrupt:
+            raise
+        except BaseException as problem:  # whatever it raises is its failure, GeneratorExit and SystemExit included
             raise CallProblem(f"raises {_line(problem)}") from problem
-        if heard.getvalue():
-            raise CallProblem(f"prints {heard.getvalue().strip()[:60]!r}; standard output is not a function's")
+        self.heard = self.heard or (heard.getvalue().strip().splitlines() or [""])[0][:60]
         numbers = self._numbers(value)
         inputs = home(pred), home(target)
         gradients = {} if slope is None else {"its own": home(slope)}

@@ -26,11 +26,13 @@ def resolve(source: str, root: Path | None = None) -> Any:
     try:
         if module_name.endswith(".py"):
             path = (root or Path()) / module_name
-            description = importlib.util.spec_from_file_location(path.stem, path)
+            # Under a name that no module has: a file types.py, or torch.py, would stand in for that module.
+            alias = f"_checked_{path.stem}"
+            description = importlib.util.spec_from_file_location(alias, path)
             if description is None or description.loader is None or not path.is_file():
                 raise ConfigurationError(f"there is no file {module_name}")
             module = importlib.util.module_from_spec(description)
-            sys.modules[path.stem] = module
+            sys.modules[alias] = module
             description.loader.exec_module(module)
         else:
             module = importlib.import_module(module_name)

@@ -118,6 +118,9 @@ class _Check:
         }
         for name, verdict in verdicts.items():
             verdict.settle(reasons.get(name, subject.declined or "no case lies in the domain"))
+        heard = getattr(subject.call, "heard", "")
+        if heard:
+            verdicts["purity"].note = "; ".join(filter(None, [verdicts["purity"].note, f"prints {heard!r}"]))
         for verdict in verdicts.values():
             if verdict.status == "fails" and verdict.finding is not None:
                 if suspicion is None and self.hint is None:

@@ -13,7 +13,8 @@ __all__ = ["add", "execute"]
 _DESCRIPTION = """\
 TARGET is module:name (a function, or a class to construct), file.py:name, or, with --framework process, the command of a
 harness; or a conformance.toml with [[bind]] tables. Exit code 0: all that was asked conforms, or deviates as declared;
-1: something fails, or a declared deviation no longer holds; 2: the adapter or the configuration is wrong."""
+1: something fails, a declared deviation no longer holds, or the function ends the process; 2: the adapter or the configuration
+is wrong; 130: interrupted."""
 
 
 def add(subparsers: Subparsers) -> None:
@@ -44,9 +45,10 @@ def execute(options: argparse.Namespace) -> int:
     from ..adapters.configuration import Configuration, read
     from ..adapters.expression import ConfigurationError
     from ..check.checking import check
-    from ..report.files import checked, write_json
+    from ..report.files import checked, try_writing, write_json
     from ..report.terminal import console, print_reports
 
+    try_writing(options.json)
     try:
         form = form_of(options)
         if options.target.endswith(".toml") and options.spec is None:

@@ -43,12 +43,14 @@ def execute(options: argparse.Namespace) -> int:
     from ..adapters.callers import CallProblem
     from ..adapters.expression import ConfigurationError
     from ..identify import ALIASES, FAMILIES, as_json, identify, text
+    from ..report.files import try_writing, write_text
 
     spec = ALIASES.get(options.family, options.family)
     if spec not in FAMILIES:
         raise UsageError(f"--family must be one of {', '.join([*ALIASES, *FAMILIES])}, got {options.family!r}")
     if options.classes < 1:
         raise UsageError(f"--classes must be at least 1, got {options.classes}")
+    try_writing(options.json)
     form = form_of(options)
     is_loss = "takes" in form or spec.endswith(("_loss", "cross_entropy"))
     many = options.classes > 1 and (spec not in registry.losses or registry.losses[spec].categorical)
@@ -72,5 +74,5 @@ def execute(options: argparse.Namespace) -> int:
         raise UsageError(f"{options.target} cannot be asked: {problem}") from None
     print(text(finding))
     if options.json:
-        options.json.write_text(as_json(finding) + "\n", encoding="utf-8")
+        write_text(as_json(finding) + "\n", options.json)
     return 0 if finding.candidates else 1

@@ -82,7 +82,7 @@ def execute(options: argparse.Namespace) -> int:
     from segloss_ref import registry
 
     from ..engine.matrix import PROFILES
-    from ..report.files import Report, write_json
+    from ..report.files import Report, try_writing, write_json
     from ..report.page import write_html
     from ..report.terminal import console as terminal
     from ..report.terminal import print_matrix
@@ -112,6 +112,7 @@ def execute(options: argparse.Namespace) -> int:
     if not columns:
         raise UsageError(f"no column has dtype {', '.join(options.dtype or [])}")
 
+    try_writing(options.json, options.html)
     examples = options.examples or PROFILES[options.profile].own
     report = Report(options.profile, examples, options.seed, absent=absent)
     chosen = [name for name in registry.records if not options.only or name in options.only]

@@ -14,6 +14,7 @@ from segloss_ref import value_and_grad
 from ..adapters.adapt import fitted_all
 from ..adapters.binding import Binding
 from ..adapters.bound_case import BoundCase, replaced
+from ..adapters.call import STYLES
 from ..adapters.callers import CallProblem, Unsupported, caller
 from ..cases.fixed import plain_cases
 from ..subjects.bound import BoundFunction
@@ -89,10 +90,7 @@ def check_purity(subject: BoundFunction, verdicts: Verdicts) -> Iterator[Finding
         except (CallProblem, Unsupported):
             return  # told elsewhere
         allowed = [coarse(case, subject.counted_in(answer), float(number.v), number.e) for number in case.answer.value]
-        for style, words in (
-            ("plain", "the same call again"), ("read-only", "arrays that may not be written to"),
-            ("strided", "arrays that are not contiguous"),
-        ):  # fmt: skip
+        for style, words in STYLES.items():
             try:
                 again = subject.ask(case, gradient=False, style=style).value
             except (CallProblem, Unsupported) as problem:

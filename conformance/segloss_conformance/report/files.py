@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from ..adapters.snippet import snippet
 from ..engine.verdicts import Column, Finding, SpecReport, Verdict
 from ..subjects.subject import Absent
 
-__all__ = ["Report", "checked", "declaration", "shown", "versions", "worst", "write_json"]
+__all__ = ["Report", "checked", "declaration", "shown", "try_writing", "versions", "worst", "write_json", "write_text"]
 
 _PACKAGES = ("segloss-ref", "numpy", "scipy", "array-api-compat", "array-api-strict", "torch", "jax", "cupy-cuda13x",
              "hypothesis", "mpmath", "scikit-learn")  # fmt: skip
@@ -180,5 +181,35 @@ def checked(reports: Sequence[SpecReport], **header: Any) -> dict[str, Any]:
 
 def write_json(report: Mapping[str, Any], path: Path) -> None:
     """A report, as `Report.as_dict` or `checked` gives it."""
+    write_text(json.dumps(report, indent=1, default=str) + "\n", path)
+
+
+def try_writing(*paths: Path | None) -> None:
+    """Raise an `OSError` now where one of these cannot be written later."""
+    for path in filter(None, paths):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(f"{path} is a folder")
+        if path.exists() and not path.is_file():
+            continue
+        beside = _beside(path)
+        beside.touch()
+        beside.unlink()
+
+
+def write_text(text: str, path: Path) -> None:
+    """A file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(report, indent=1, default=str) + "\n")
+    if path.exists() and not path.is_file():  # /dev/stdout
+        path.write_text(text, encoding="utf-8")
+        return
+    beside = _beside(path)
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}")

@@ -7,7 +7,7 @@ import platform
 from pathlib import Path
 
 from ..engine.verdicts import Column
-from .files import Report, shown, versions, worst
+from .files import Report, shown, versions, worst, write_text
 from .terminal import rows
 
 __all__ = ["write_html"]
@@ -67,8 +67,7 @@ def write_html(report: Report, path: Path) -> None:
                 f"{esc(column.finding.message)}</p><pre>{esc(shown(column.finding, column.dtype))}</pre>"
             )
     parts.append("</body></html>\n")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(parts))
+    write_text("".join(parts), path)
 
 
 def _cell(column: Column) -> str:

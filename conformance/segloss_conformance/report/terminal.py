@@ -133,7 +133,7 @@ def print_reports(reports: Sequence[SpecReport], console: Console, ledger: bool 
             found = [column.verdicts.get(group) for column in report.columns]
             if any(found):
                 notes = dict.fromkeys(one.note for one in found if one is not None and one.note)
-                table.add_row(group, *(_status(one) for one in found), ", ".join(notes))
+                table.add_row(group, *(_status(one) for one in found), escape(", ".join(notes)))
         console.print(table)
         left = sum((column.unjudged for column in report.columns), Counter[str]())
         for reason, times in left.most_common():
