@@ -19,7 +19,7 @@ from ..truth.numbers import exact, mp, total
 from ..truth.textbook import Answer
 from .binding import Binding
 
-__all__ = ["BoundCase", "in_domain", "nearly_empty", "one_hot", "replaced", "tags_of"]
+__all__ = ["BoundCase", "in_domain", "letters_of", "nearly_empty", "one_hot", "replaced", "tags_of"]
 
 
 @dataclass(eq=False)
@@ -142,13 +142,13 @@ def tags_of(case: BoundCase) -> set[str]:
             tags.add("empty-prediction")
     if _blank(case, case.target, binding.target == "index"):
         tags.add("absent-class" if binding.classes == "exclusive" else "empty-target")
-    sizes = list(zip(_letters(case.pred, binding), case.pred.shape, strict=True))
+    sizes = list(zip(letters_of(case.pred, binding), case.pred.shape, strict=True))
     tags |= {"non-square"} if len({size for letter, size in sizes if letter in "DHW"}) > 1 else set()
     tags |= {"one-image"} if ("N", 1) in sizes else set()
     return tags
 
 
-def _letters(array: Any, binding: Binding) -> str:
+def letters_of(array: Any, binding: Binding) -> str:
     """A letter for each axis of an array, in the words of a layout."""
     if binding.layout == "any":
         return "W" * int(array.ndim)

@@ -149,8 +149,9 @@ class Deviation:
         return True
 
     def covers(self, group: str, case: BoundCase | None, dtype: str) -> bool:
-        """Whether a failure of a group on a case is declared."""
-        return group in self.groups and self.holds_for(case, dtype)
+        """Whether a failure of a group on a case is declared; a value that is wrong is wrong at every size."""
+        groups = {*self.groups, "sizes"} if "value" in self.groups else self.groups
+        return group in groups and self.holds_for(case, dtype)
 
 
 def _compare(value: Any, wanted: Any) -> bool:

@@ -31,7 +31,19 @@ OPT_IN = frozenset({"soft-target", "zero-weight", "zero-over-zero", "infinite-sl
 
 DTYPES = ("float64", "float32", "float16", "bfloat16", "bool", "uint8", "int64")
 
-GROUPS = ("smoke", "closed form", "value", "dtype", "gradient", "law", "special cases", "errors", "purity", "modes")
+GROUPS = (
+    "smoke",
+    "closed form",
+    "value",
+    "dtype",
+    "gradient",
+    "law",
+    "special cases",
+    "sizes",
+    "errors",
+    "purity",
+    "modes",
+)
 """The groups of checks, in the order in which they run."""
 
 OWN_GROUPS = ("runs", "facts", "value", "gradient", "law")

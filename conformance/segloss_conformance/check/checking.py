@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -80,6 +81,7 @@ class _Check:
     def column(self, dtype: str, device: str, call: Caller, deadline: float) -> Column:
         """All groups in one dtype on one device."""
         subject = BoundFunction(self.binding, dtype, device, call)
+        subject.fit = partial(self.adapted, subject)
         column = Column(dtype, device, name=self.binding.spec)
         verdicts = column.verdicts
         suspicion = smoke(subject, verdicts)
@@ -112,12 +114,13 @@ class _Check:
         reasons = {
             "closed form": "no worked example has this form",
             "gradient": _why_no_gradient(subject),
+            "sizes": "16 bits: see dtype" if "16" in subject.dtype else None,
             "errors": "nothing is promised: refuses = []",
             "modes": "modes = ['eager']",
             "dtype": f"{subject.dtype} has no accuracy",
         }
         for name, verdict in verdicts.items():
-            verdict.settle(reasons.get(name, subject.declined or "no case lies in the domain"))
+            verdict.settle(reasons.get(name) or subject.declined or "no case lies in the domain")
         heard = getattr(subject.call, "heard", "")
         if heard:
             verdicts["purity"].note = "; ".join(filter(None, [verdicts["purity"].note, f"prints {heard!r}"]))

@@ -20,6 +20,7 @@ from ..cases.fixed import plain_cases
 from ..subjects.bound import BoundFunction
 from .grading import coarse, unit_of
 from .judge import cotangent_text, judge, near, number_text
+from .sizes import check_sizes
 from .verdicts import Finding, Verdict
 
 __all__ = ["CHECKS"]
@@ -211,6 +212,6 @@ def check_modes(subject: BoundFunction, verdicts: Verdicts) -> Iterator[Finding]
 
 
 CHECKS: tuple[Callable[[BoundFunction, Verdicts], Iterable[Finding]], ...] = (
-    check_dtype, check_scaling, check_purity, check_errors, check_modes,
+    check_dtype, check_scaling, check_sizes, check_purity, check_errors, check_modes,
 )  # fmt: skip
 """Each yields what it finds wrong, and counts what it finds right."""

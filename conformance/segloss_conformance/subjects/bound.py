@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,8 @@ class BoundFunction:
     strict: bool = False
     declined: str | None = None
     """Why it has declined a call, where it has."""
+    fit: Callable[[Case], BoundCase | None] | None = None
+    """Brings a case into the form of a declared convention; None: into the binding's own."""
 
     @classmethod
     def of(cls, binding: Binding) -> BoundFunction:
@@ -55,7 +58,7 @@ class BoundFunction:
 
     def adapt(self, case: Case) -> BoundCase | None:
         """The case in the binding's form and domain; None where there is none."""
-        return adapt(self.binding, case, self.dtype)
+        return adapt(self.binding, case, self.dtype) if self.fit is None else self.fit(case)
 
     def counted_in(self, called: Called) -> str:
         """The dtype of floating arrays; masks of integers are counted in whatever floating dtype comes back."""
