@@ -363,7 +363,7 @@ def test_a_pinned_case_has_what_the_callable_is_handed() -> None:
 
 def test_items_are_one_for_each_specification_group_and_dtype(here: Path) -> None:
     found = items([bind("dice_loss", "mylib_of_the_tests:dice_nan", root=here)])
-    assert len(found) == 20
+    assert len(found) == 22
     assert found[2].label == "dice_loss::value[float32-cpu]"
     by_label = {one.label: one for one in found}
     by_label["dice_loss::value[float64-cpu]"]()

@@ -89,14 +89,8 @@ def _grown(case: BoundCase, height: int, width: int, images: int, hit: dict[str,
     wanted = {"N": images, "H": height, "W": width}
 
     def grow(array: Any) -> Any:
-        if case.binding.layout == "any":
-            flat = array.ravel()
-            if hit is None:
-                return np.resize(flat, (height, width))
-            rest = np.full(height * width - flat.size, flat[hit["W"]], flat.dtype)
-            return np.concatenate([flat, rest]).reshape(height, width)
         index = []
-        for letter, size in zip(letters_of(array, case.binding), array.shape, strict=True):
+        for letter, size in zip(_names(array, case), array.shape, strict=True):
             places = np.arange(wanted.get(letter, size))
             beyond = places % size if hit is None else np.full_like(places, hit.get(letter, 0))
             index.append(np.where(places < size, places, beyond))
@@ -113,21 +107,24 @@ def _hit(case: BoundCase) -> dict[str, int] | None:
     binding = case.binding
     if binding.takes == "label":
         hits = (case.pred == case.target) & (case.target > 0)
-        letters = letters_of(case.target, binding)
     else:
-        letters = letters_of(case.pred, binding)
         foreground = case.pred > (0 if case.is_loss and binding.takes == "logit" else 0.5)
         target = case.target
         if target.ndim < case.pred.ndim:
-            axis = letters.index("C")
+            axis = binding.layout.index("C")
             target = np.stack([target == c for c in range(case.pred.shape[axis])], axis)
         hits = foreground & (target > 0.5)
     places = np.argwhere(hits)
     if not len(places):
         return None
-    if binding.layout == "any":
-        return {"W": int(np.ravel_multi_index(tuple(places[0]), hits.shape))}
-    return dict(zip(letters, map(int, places[0]), strict=True))
+    return dict(zip(_names(hits, case), map(int, places[0]), strict=True))
+
+
+def _names(array: Any, case: BoundCase) -> tuple[str, ...]:
+    """A name for each axis; of any layout the last two are height and width."""
+    if case.binding.layout == "any":
+        return (*map(str, range(array.ndim - 2)), "H", "W")[-array.ndim :]
+    return tuple(letters_of(array, case.binding))
 
 
 def _many_classes(subject: BoundFunction, classes: int) -> Case:
