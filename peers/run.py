@@ -23,7 +23,7 @@ import render
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-EXPLAINABLE = {"closed form", "value", "special cases", "gradient", "law"}
+EXPLAINABLE = {"closed form", "value", "special cases", "sizes", "gradient", "law"}
 """Groups that fail where a convention is another one; a failure of any other group is not explained by that."""
 POOLS = {
     "image": "a region is one image",
