@@ -91,8 +91,8 @@ def _work(words: Sequence[str], writing: int) -> None:
     try:
         code = main(words)
         sys.stdout.flush()
-    except BaseException:
-        sys.excepthook(*sys.exc_info())  # a fault of ours
+    except BaseException as problem:
+        sys.excepthook(type(problem), problem, problem.__traceback__)  # a fault of ours
         code = 2
     finally:
         os.write(writing, f"done {code}\n".encode())

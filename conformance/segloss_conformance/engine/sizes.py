@@ -86,12 +86,12 @@ def sized(subject: BoundFunction) -> Iterator[tuple[str, BoundCase]]:
 
 def _grown(case: BoundCase, height: int, width: int, images: int, hit: dict[str, int] | None = None) -> BoundCase:
     """The pixels of a case over and over; with `hit`, that pixel everywhere beyond the case's own."""
-    wanted = {"N": images, "H": height, "W": width}
+    wanted: dict[str, int] = {"N": images, "H": height, "W": width}
 
     def grow(array: Any) -> Any:
         index = []
         for letter, size in zip(_names(array, case), array.shape, strict=True):
-            places = np.arange(wanted.get(letter, size))
+            places = np.arange(wanted[letter] if letter in wanted else int(size))
             beyond = places % size if hit is None else np.full_like(places, hit.get(letter, 0))
             index.append(np.where(places < size, places, beyond))
         return array[np.ix_(*index)]
