@@ -100,6 +100,20 @@ def test_state_between_calls_fails() -> None:
     assert check(bind("dice_loss", CountsItsCalls, **how), "quick").status == "conforms"
 
 
+def first_pixel_counts_more(p: Any, y: Any) -> Any:
+    w = np.ones(p.size)
+    w[0] = 1.5
+    return dice_pairwise(p.ravel() * w, y.ravel(), 1.0, False)
+
+
+def test_a_broken_law_is_made_small_where_values_are_wrong_too() -> None:
+    report = check(bind("dice_loss", first_pixel_counts_more, dtypes=["float64"], convention={"smooth": 1.0}), "quick")
+    assert {"value", "law"} <= failing(report), told(report)
+    case = report.columns[0].verdicts["law"].findings[0].case
+    assert case is not None
+    assert case.pred.size <= 4
+
+
 def test_another_mean_over_the_classes_fails() -> None:
     assert check(bind("dice_score", f1_by_support, **F1), "quick").status == "fails"
     assert check(bind("dice_score", mean_iou, **F1, convention={"reduction": "weighted"}), "quick").status == "fails"

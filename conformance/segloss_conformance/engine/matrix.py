@@ -104,9 +104,16 @@ class Matrix:
     def again(self, subject: Subject, case: Case, group: str) -> Finding | None:
         """The failure of a case, if it is of this group and not declared."""
         counted = {name: Verdict(name) for name in (*OWN_GROUPS, "special cases", "purity")}
-        finding, called = judge(subject, case, counted)
-        if group == "law" and finding is None and called is not None:
+        if group == "law" and not subject.strict:  # a broken law is one, whatever the values are
+            try:
+                called = subject.ask(case, gradient=False)
+            except (CallProblem, Unsupported):
+                return None
             finding = judge_laws(subject, case, called, counted["law"])
+        else:
+            finding, answered = judge(subject, case, counted)
+            if group == "law" and finding is None and answered is not None:
+                finding = judge_laws(subject, case, answered, counted["law"])
         if finding is None or finding.group != group or self.declare(finding, subject.dtype).deviation is not None:
             return None
         return finding
