@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
 import select
@@ -10,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from typing import NoReturn
 
 from .commands import UsageError, check, identify, mutants, new_loss, run, vectors
 from .commands import list as list_
@@ -25,9 +27,6 @@ OF_THE_EXTRA = {"hypothesis", "mpmath", "rich", "array_api_strict", "sklearn", "
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; 0 where all conform, 1 where something fails, 2 for wrong usage, 130 where interrupted."""
     os.environ.setdefault("JAX_ENABLE_X64", "1")
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal of ASCII shows Lovász all the same
     parser = argparse.ArgumentParser(
         prog=PROGRAM, description="Hold losses and metrics of segmentation against the reference."
     )
@@ -36,13 +35,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.add(subparsers)
     try:
         options = parser.parse_args(arguments)
+    except SystemExit as stop:  # --help, or an option that there is not
+        return int(stop.code or 0)
+    try:
         code: int = COMMANDS[options.command].execute(options)
         sys.stdout.flush()
         return code
     except UsageError as problem:
         return _refused(str(problem))
-    except SystemExit as stop:
-        return int(stop.code or 0)
+    except SystemExit:
+        print(f"{PROGRAM}: no verdict: the function ends the process", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print(f"{PROGRAM}: interrupted", file=sys.stderr)
         return 130
@@ -68,8 +71,11 @@ def supervised(arguments: Sequence[str] | None = None) -> int:
     A function that ends the process, crashes it, or does not return and cannot be interrupted then gives exit code 1 and a
     sentence, never 0. A thread that it leaves behind ends with the command. Where processes cannot fork, `main` runs as it is.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal of ASCII shows Lovász all the same
     words = [*(sys.argv[1:] if arguments is None else arguments)]
-    if not hasattr(os, "fork") or words[:1] not in (["check"], ["identify"]) or {"-h", "--help"} & set(words):
+    if not hasattr(os, "fork") or words[:1] not in (["check"], ["identify"]):
         return main(words)
     reading, writing = os.pipe()
     child = os.fork()
@@ -80,8 +86,8 @@ def supervised(arguments: Sequence[str] | None = None) -> int:
     return _Watch(child, reading).code()
 
 
-def _work(words: Sequence[str], writing: int) -> None:
-    """The child's whole life; `done CODE` is the last line that it writes, and all that its parent believes."""
+def _work(words: Sequence[str], writing: int) -> NoReturn:
+    """All that the child does; the parent believes nothing but the line ``done CODE`` at its end."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, _interrupt)
     from .adapters import call
@@ -95,7 +101,8 @@ def _work(words: Sequence[str], writing: int) -> None:
         sys.excepthook(type(problem), problem, problem.__traceback__)  # a fault of ours
         code = 2
     finally:
-        os.write(writing, f"done {code}\n".encode())
+        with contextlib.suppress(OSError):  # the function has closed the pipe: its parent sees the end without a code
+            os.write(writing, f"done {code}\n".encode())
         os._exit(code)
 
 
@@ -106,7 +113,7 @@ def _interrupt(*_: object) -> None:
 
 
 class _Watch:
-    """The parent's side."""
+    """What the parent does: it reads the lines ``call SECONDS``, ``back`` and ``done CODE`` of the child."""
 
     def __init__(self, child: int, reading: int) -> None:
         self.child, self.reading = child, reading
@@ -116,7 +123,8 @@ class _Watch:
         """Pass an interruption on, and wait five seconds for what it interrupts."""
         self.stopped = self.stopped or number
         self.deadline = time.monotonic() + 5
-        os.kill(self.child, signal.SIGINT)
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            os.kill(self.child, signal.SIGINT)
 
     def code(self) -> int:
         """The exit code that the child tells, or 1 where it ends, or has to be ended, without one."""

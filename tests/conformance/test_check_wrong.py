@@ -70,7 +70,7 @@ def in_memory_order(p: Any, y: Any) -> Any:
 
 
 class KeepsTheFirstBatch:
-    """The weights of the sizes are those of the batch that it met first."""
+    """Divides by the size of the first batch that it met."""
 
     def __init__(self, smooth: float) -> None:
         self.smooth, self.size = smooth, None
@@ -81,7 +81,7 @@ class KeepsTheFirstBatch:
 
 
 class CountsItsCalls(KeepsTheFirstBatch):
-    """A right one: its state does not reach the value."""
+    """A right class that has state: none of it reaches the value."""
 
     def __call__(self, p: Any, y: Any) -> Any:
         self.size = (self.size or 0) + 1

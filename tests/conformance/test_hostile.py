@@ -66,6 +66,25 @@ class Mute(Exception):
 def raises_what_cannot_be_printed(p, y):
     raise Mute
 
+class EndsWhenLookedAt(float):
+    @property
+    def dtype(self):
+        sys.exit(0)
+
+def ends_when_looked_at(p, y):
+    return EndsWhenLookedAt(dice(p, y))
+
+class EndsWhenPrinted(Exception):
+    def __str__(self):
+        sys.exit(0)
+
+def ends_when_printed(p, y):
+    raise EndsWhenPrinted
+
+def closes_everything(p, y):
+    os.closerange(3, 256)
+    return dice(p, y)
+
 def slow(p, y):
     time.sleep(30)
 
@@ -117,6 +136,9 @@ def check(here: Path, name: str, *words: str) -> tuple[int, str]:
         ("swallows", f"no verdict: {TIMED_OUT} and cannot be interrupted", 1),
         ("swallows_once", TIMED_OUT, 2),
         ("leaves_a_thread", "verdict: conforms", 0),
+        ("ends_when_looked_at", "raises SystemExit", 2),
+        ("ends_when_printed", "raises EndsWhenPrinted: (an exception that cannot be printed)", 2),
+        ("closes_everything", "no verdict", 1),
         ("raises_oddly", "raises GeneratorExit", 2),
         ("raises_what_cannot_be_printed", "raises Mute: (an exception that cannot be printed)", 2),
         ("talks", "prints 'epoch [/x]'", 0),
@@ -189,6 +211,17 @@ def test_outputs_are_tried_before_the_work(
         assert capsys.readouterr().err.count("\n") == 1
         assert time.monotonic() - begun < 20
     assert {path.name for path in here.iterdir()} <= {"file", "hostile.py", "__pycache__"}
+
+
+@pytest.mark.parametrize("command", ["check", "identify", "run"])
+def test_no_command_that_is_left_by_an_exit_returns_0(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli.COMMANDS[command], "execute", lambda _: sys.exit(0))
+    assert (
+        cli.main({"run": ["run"]}.get(command, [command, "a:b", *["--family", "dice"] * (command == "identify")])) == 1
+    )
+    assert "no verdict" in capsys.readouterr().err
 
 
 def test_a_package_that_is_missing_is_named_with_its_extra(

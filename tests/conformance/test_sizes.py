@@ -118,6 +118,24 @@ def test_what_breaks_at_a_size_fails(spec: str, function: Any, how: dict[str, An
     assert "sizes" in failing(report), told(report)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("layout", ["any", "NHW", "NW", "NCHW"])
+def test_pixel_weights_grow_with_the_image(layout: str, dtype: str) -> None:
+    torch = pytest.importorskip("torch")
+
+    def weighted_dice(p: Any, y: Any, w: Any) -> Any:
+        p, y, w = (torch.as_tensor(one, dtype=torch.float32) for one in (p, y, w))
+        return 1 - (2 * (w * p * y).sum() + 1) / ((w * p).sum() + (w * y).sum() + 1)
+
+    binding = bind(
+        "dice_loss", weighted_dice, framework="torch", dtypes=[dtype], args=["$pred", "$target", "$weight"],
+        convention={"smooth": 1.0}, pool="batch", layout=layout,
+    )  # fmt: skip
+    report = check(binding, "quick")
+    assert report.status == "conforms", told(report)
+    assert (report.columns[0].verdicts["sizes"].examples >= 4) == (dtype == "float32")
+
+
 def test_a_declared_convention_holds_at_every_size() -> None:
     binding = bind("dice_loss", dice_of, framework="numpy", dtypes=["float64"], convention={"smooth": 100.0})
     smoothed = Deviation("dice_loss", "convention", "smoothed by 1", convention={"smooth": 1.0})

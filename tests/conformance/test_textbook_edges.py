@@ -10,6 +10,7 @@ import pytest
 from segloss_conformance.truth import textbook
 from segloss_conformance.truth.numbers import mp
 from segloss_conformance.truth.textbook.boundary import MERGED_SPATIAL, PER_CLASS_SPATIAL
+from segloss_conformance.truth.textbook.losses import MERGED
 from tests.conformance.worked_examples import INF, LN2, LN3, NAN, D, P, V, Y, agree, frac, slopes, values
 
 # Pixels left out are still part of the geometry of these.
@@ -236,3 +237,13 @@ def test_ties_are_reported() -> None:
     assert kink("lovasz_hinge_loss", [1.0, 0.0], [1, 1])
     assert kink("lovasz_hinge_loss", [0.25, -0.25], [0, 1])
     assert not kink("dice_loss", [0.25, 0.25], [0, 1])
+
+
+def test_a_mean_over_pixels_may_have_a_kink(monkeypatch: pytest.MonkeyPatch) -> None:
+    def kinked(region: Any, k: Any) -> Any:
+        k.doubts.kinks = True
+        return region[0][0].p
+
+    assert not textbook.loss("focal_loss", np.array(P), np.array(Y)).kink
+    monkeypatch.setitem(MERGED, "focal_loss", kinked)
+    assert textbook.loss("focal_loss", np.array(P), np.array(Y)).kink

@@ -12,9 +12,6 @@ from typing import Any, Protocol
 
 from .bound_case import BoundCase
 
-WATCHER: int | None = None
-"""The pipe to a process that ends this one where a call cannot be interrupted."""
-
 __all__ = ["STYLES", "CallProblem", "Called", "Caller", "Unsupported", "limited"]
 
 STYLES = {
@@ -25,6 +22,9 @@ STYLES = {
     "mixed": "pred in Fortran order beside a contiguous target",
 }
 """How the same numbers may lie in memory."""
+
+WATCHER: int | None = None
+"""The pipe to the process that ends this one where a call cannot be interrupted."""
 
 
 class CallProblem(Exception):

@@ -91,7 +91,9 @@ def _compiled(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 def _line(problem: BaseException) -> str:
     try:
         text = " ".join(str(problem).split())
-    except Exception:  # its own __str__ raises
+    except BaseException as another:  # its own __str__ may raise anything, or end the process
+        if isinstance(another, KeyboardInterrupt):
+            raise
         text = "(an exception that cannot be printed)"
     return f"{type(problem).__name__}: {text}" if len(text) < 200 else f"{type(problem).__name__}: {text[:200]}..."
 
@@ -170,17 +172,14 @@ class PythonCaller:
                 warnings.simplefilter("ignore")
                 with np.errstate(all="ignore"), contextlib.redirect_stdout(heard):
                     value, slope, asked_at = self._evaluate(pred, values, gradient, cotangent)
-        except CallProblem:
-            raise
-        except KeyboardInterrupt:
+                    numbers, returned = self._numbers(value), _dtype_name(value)
+                    gradients = {} if slope is None else {"its own": home(slope)}
+        except (CallProblem, KeyboardInterrupt):
             raise
         except BaseException as problem:  # whatever it raises is its failure, GeneratorExit and SystemExit included
             raise CallProblem(f"raises {_line(problem)}") from problem
         self.heard = self.heard or (heard.getvalue().strip().splitlines() or [""])[0][:60]
-        numbers = self._numbers(value)
-        inputs = home(pred), home(target)
-        gradients = {} if slope is None else {"its own": home(slope)}
-        return Called(numbers, gradients, _dtype_name(value), inputs, asked_at)
+        return Called(numbers, gradients, returned, (home(pred), home(target)), asked_at)
 
     def _home(self, array: Any) -> Any:
         return np.asarray(self.framework.to_numpy(array))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from ..cases.fixed import plain_cases
 from ..subjects.bound import BoundFunction
 from .grading import coarse, unit_of
 from .judge import cotangent_text, judge, near, number_text
-from .sizes import check_sizes
+from .sizes import check_sizes, grown
 from .verdicts import Finding, Verdict
 
 __all__ = ["CHECKS"]
@@ -180,21 +179,8 @@ def check_scaling(subject: BoundFunction, verdicts: Verdicts) -> Iterator[Findin
 
 def _large(case: BoundCase) -> BoundCase:
     """The case's first pixel, 512 x 512 times."""
-    letters = case.binding.layout
-
-    def grow(array: Any) -> Any:
-        if letters == "any":
-            return np.full((512, 512), 1, dtype=array.dtype) * array.flat[0]
-        axes = letters if array.ndim == len(letters) else letters.replace("C", "")
-        corner = array[tuple(slice(None) if one == "C" else slice(0, 1) for one in axes)]
-        size = 512 if "H" in axes else 512 * 512
-        return np.broadcast_to(corner, tuple(n if one == "C" else size if one in "HW" else 1
-                                             for one, n in zip(axes, corner.shape, strict=True))).copy()  # fmt: skip
-
-    target = grow(case.target)
-    if case.binding.classes != "exclusive":
-        target = np.ones_like(target)
-    return replaced(case, pred=grow(case.pred), target=target)
+    large = grown(case, 512, 512, beyond={}, own=False)
+    return large if case.binding.classes == "exclusive" else replaced(large, target=np.ones_like(large.target))
 
 
 def check_modes(subject: BoundFunction, verdicts: Verdicts) -> Iterator[Finding]:

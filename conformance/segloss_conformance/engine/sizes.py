@@ -1,6 +1,6 @@
-"""Cases of sizes that no drawn case has: sums beyond 8 and 16 bits, many images, many classes, far surfaces.
+"""Cases of sizes that no drawn case has.
 
-They are answered by the reference in float64, since sixty digits of a million pixels take hours.
+Counts beyond 8 and 16 bits and products beyond 32, many images, many classes, surfaces far apart. They are answered by the reference in float64, since sixty digits of a million pixels take hours.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..subjects.bound import BoundFunction
 from .judge import near, number_text
 from .verdicts import Finding, Verdict
 
-__all__ = ["check_sizes", "sized"]
+__all__ = ["check_sizes", "grown", "sized"]
 
 _IMAGES = 9
 _CLASSES = (7, 21)
@@ -42,7 +42,7 @@ def check_sizes(subject: BoundFunction, verdicts: dict[str, Verdict]) -> Iterato
             yield Finding("sizes", f"{words}: {problem}")
             continue
         got = called.value
-        # As a sum of so many terms may be off, one after the other; what is wrong here is wrong by far more.
+        # As numerator and denominator may be off, each a sum of so many terms, added one after the other in this dtype.
         share = min(4 * pixels * _UNIT[subject.counted_in(called)], 0.01)
         if got.shape != want.shape:
             yield Finding("sizes", f"{words}: returns shape {got.shape}, expected {want.shape}")
@@ -71,12 +71,12 @@ def sized(subject: BoundFunction) -> Iterator[tuple[str, BoundCase]]:
     for plain in filter(None, map(subject.adapt, plain_cases(record)[:1])):
         sides = [(17, 19), (60, 70)] if record.spatial else [(17, 19), (200, 331)]
         for height, width in [*sides, (1024, 1024)] if not plain.is_loss else sides:
-            yield f"{height} x {width} pixels", _grown(plain, height, width, 1)
+            yield f"{height} x {width} pixels", grown(plain, height, width)
             hit = _hit(plain)
             if hit is not None:
-                yield f"{height} x {width} pixels, nearly all of them hits", _grown(plain, height, width, 1, hit)
+                yield f"{height} x {width} pixels, nearly all of them hits", grown(plain, height, width, beyond=hit)
         if "N" in subject.binding.layout:
-            yield f"{_IMAGES} images", _grown(plain, 8, 9, _IMAGES)
+            yield f"{_IMAGES} images", grown(plain, 8, 9, _IMAGES)
     if subject.binding.classes == "exclusive":
         for classes in _CLASSES:
             case = subject.adapt(_many_classes(subject, classes))
@@ -84,16 +84,21 @@ def sized(subject: BoundFunction) -> Iterator[tuple[str, BoundCase]]:
                 yield f"{classes} classes", case
 
 
-def _grown(case: BoundCase, height: int, width: int, images: int, hit: dict[str, int] | None = None) -> BoundCase:
-    """The pixels of a case over and over; with `hit`, that pixel everywhere beyond the case's own."""
-    wanted: dict[str, int] = {"N": images, "H": height, "W": width}
+def grown(
+    case: BoundCase, height: int, width: int, images: int = 1, beyond: dict[str, int] | None = None, own: bool = True
+) -> BoundCase:
+    """The pixels of a case over and over; with `beyond`, the pixel of that place instead, after the case's `own` or alone."""
+    wanted = {"N": images, "H": height, "W": width}
 
     def grow(array: Any) -> Any:
-        index = []
-        for letter, size in zip(_names(array, case), array.shape, strict=True):
-            places = np.arange(wanted[letter] if letter in wanted else int(size))
-            beyond = places % size if hit is None else np.full_like(places, hit.get(letter, 0))
-            index.append(np.where(places < size, places, beyond))
+        names, index = _names(array, case), []
+        for name, size in zip(names, array.shape, strict=True):
+            count = wanted.get(name, size if own or name == "C" else 1) * (
+                height if name == "W" and "H" not in names else 1
+            )
+            places = np.arange(count)
+            others = places % size if beyond is None else np.full_like(places, beyond.get(name, 0))
+            index.append(np.where((places < size) & (own or name == "C"), places, others))
         return array[np.ix_(*index)]
 
     keywords = {**case.keywords}
