@@ -1,6 +1,7 @@
 """Cases of sizes that no drawn case has.
 
-Counts beyond 8 and 16 bits and products beyond 32, many images, many classes, surfaces far apart. They are answered by the reference in float64, since sixty digits of a million pixels take hours.
+Counts beyond 8 and 16 bits and products beyond 32, many images, many classes, surfaces far apart. They are answered by the
+reference in float64, since sixty digits of a million pixels take hours.
 """
 
 from __future__ import annotations
