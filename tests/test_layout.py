@@ -25,7 +25,7 @@ FLOORS = {
     ],
     "segloss_backends": ["_host", "numpy strict torch cupy jax", "segloss_backends"],
     "segloss_conformance": [
-        "truth", "cases", "laws adapters", "subjects identify", "engine", "check mutants report", "vectors plugin",
+        "truth watcher", "cases", "laws adapters", "subjects identify", "engine", "check mutants report", "vectors plugin",
         "commands", "cli", "segloss_conformance",
     ],
 }  # fmt: skip

@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from typing import NoReturn
 
+from . import watcher
 from .commands import UsageError, check, identify, mutants, new_loss, run, vectors
 from .commands import list as list_
 
@@ -50,9 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{PROGRAM}: interrupted", file=sys.stderr)
         return 130
     except ModuleNotFoundError as problem:
-        if (problem.name or "").partition(".")[0] not in OF_THE_EXTRA:
+        package = (problem.name or "").partition(".")[0]
+        if package not in OF_THE_EXTRA:
             raise
-        return _refused(f"{problem.name} is not installed: pip install 'segloss-ref[conformance]'")
+        return _refused(f"{package} is not installed: pip install 'segloss-ref[conformance]'")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more at its end
         return _refused("nobody reads the output")
@@ -90,9 +92,7 @@ def _work(words: Sequence[str], writing: int) -> NoReturn:
     """All that the child does; the parent believes nothing but the line ``done CODE`` at its end."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, _interrupt)
-    from .adapters import call
-
-    call.WATCHER = writing
+    watcher.listen(writing)
     code = 2
     try:
         code = main(words)
@@ -102,7 +102,7 @@ def _work(words: Sequence[str], writing: int) -> NoReturn:
         code = 2
     finally:
         with contextlib.suppress(OSError):  # the function has closed the pipe: its parent sees the end without a code
-            os.write(writing, f"done {code}\n".encode())
+            watcher.tell(f"done {code}")
         os._exit(code)
 
 

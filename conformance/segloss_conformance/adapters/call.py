@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ..watcher import tell
 from .bound_case import BoundCase
 
 __all__ = ["STYLES", "CallProblem", "Called", "Caller", "Unsupported", "limited"]
@@ -22,9 +22,6 @@ STYLES = {
     "mixed": "pred in Fortran order beside a contiguous target",
 }
 """How the same numbers may lie in memory."""
-
-WATCHER: int | None = None
-"""The pipe to the process that ends this one where a call cannot be interrupted."""
 
 
 class CallProblem(Exception):
@@ -89,16 +86,11 @@ def limited(seconds: float) -> Iterator[None]:
         raise CallProblem(f"a call takes longer than {seconds:g} s")
 
     before = signal.signal(signal.SIGALRM, ring)
-    _tell(f"call {seconds:g}")
+    tell(f"call {seconds:g}")
     signal.setitimer(signal.ITIMER_REAL, seconds, max(seconds / 10, 0.1))
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-        _tell("back")
-
-
-def _tell(line: str) -> None:
-    if WATCHER is not None:
-        os.write(WATCHER, f"{line}\n".encode())
+        tell("back")
