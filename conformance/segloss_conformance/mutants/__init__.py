@@ -24,15 +24,19 @@ from ..engine.verdicts import Column, Finding
 # vectors/manifest.json lists the mutants in the order of these imports; each module adds its own to MUTANTS and RIGHT.
 # isort: off
 from . import boundary, similarity, compound, cotangents, counts, entropies, lovasz, overlap, right, surfaces  # noqa: F401
+from . import memory, scale  # noqa: F401
 
 # isort: on
 from .kit import MUTANTS, RIGHT, Mutant
 from .usual import usual_test_notices
 
-__all__ = ["AT_ONE", "MUTANTS", "RIGHT", "Judged", "Mutant", "reject", "survey"]
+__all__ = ["AT_ONE", "CASE_WISE", "MUTANTS", "RIGHT", "Judged", "Mutant", "reject", "survey"]
 
 
-AT_ONE = [one for one in MUTANTS if not one.scaled]
+CASE_WISE = [one for one in MUTANTS if not one.form]
+"""Those that single cases reject; the others are rejected, if at all, by `check`, in the form that each has."""
+
+AT_ONE = [one for one in CASE_WISE if not one.scaled]
 """Those whose gradient is asked at a cotangent of 1, the only one that vectors know."""
 
 
@@ -81,7 +85,7 @@ def survey(examples: int = 300, seeds: Sequence[int] = (0,)) -> int:
     1 where a mutant survives or a right implementation falls.
     """
     wrong, missed = 0, 0
-    for mutant in MUTANTS:
+    for mutant in CASE_WISE:
         found = [reject(mutant, examples, seed) for seed in seeds]
         noticed = usual_test_notices(mutant, _record(mutant.of))
         missed += not noticed
@@ -101,7 +105,7 @@ def survey(examples: int = 300, seeds: Sequence[int] = (0,)) -> int:
             else:
                 print(f"accepted  {mutant.name:38} {mutant.of:28} {judged.drawn.cases} cases  {mutant.why}")
     print(
-        f"\n{len(MUTANTS)} mutants, {len(RIGHT)} right implementations, {len(seeds)} seeds: {wrong} judged wrongly; "
+        f"\n{len(CASE_WISE)} mutants, {len(RIGHT)} right implementations, {len(seeds)} seeds: {wrong} judged wrongly; "
         f"the usual test (five random inputs, allclose) passes {missed} mutants"
     )
     return 1 if wrong else 0
