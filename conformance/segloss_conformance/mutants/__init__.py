@@ -24,7 +24,7 @@ from ..engine.verdicts import Column, Finding
 # vectors/manifest.json lists the mutants in the order of these imports; each module adds its own to MUTANTS and RIGHT.
 # isort: off
 from . import boundary, similarity, compound, cotangents, counts, entropies, lovasz, overlap, right, surfaces  # noqa: F401
-from . import memory, scale  # noqa: F401
+from . import certain, decisions, memory, published, scale, weighing  # noqa: F401
 
 # isort: on
 from .kit import MUTANTS, RIGHT, Mutant
