@@ -92,7 +92,9 @@ class Mutant:
             more["num_classes"] = "$num_classes"
 
         def answer(function: Callable[[Case], Any], pred: Any, target: Any, given: dict[str, Any]) -> Any:
-            keywords = fixed | {key: value for key, value in given.items() if value is not None}
+            rules = {name: one.only_with for name, one in record.parameters.items() if one.only_with}
+            unmeant = {name for name, rule in rules.items() if given.get(rule.parameter) not in rule.values}
+            keywords = fixed | {k: value for k, value in given.items() if value is not None and k not in unmeant}
             return function(Case(self.of, pred, target, keywords, "float64", record.is_loss))
 
         def value(function: Callable[[Case], Any]) -> Callable[..., Any]:
@@ -177,10 +179,10 @@ def smooth_of(smooth: Any) -> tuple[float, float]:
 
 
 def right(
-    of: str, why: str, dtype: str = "float64", scaled: bool = False
+    of: str, why: str, dtype: str = "float64", scaled: bool = False, form: str = "", asks: tuple[str, ...] = ()
 ) -> Callable[[Callable[[Case], Any]], Callable[[Case], Any]]:
     def add(function: Callable[[Case], Any]) -> Callable[[Case], Any]:
-        RIGHT.append(Mutant(function.__name__, of, why, function, dtype, scaled))
+        RIGHT.append(Mutant(function.__name__, of, why, function, dtype, scaled, form, asks))
         return function
 
     return add

@@ -45,7 +45,7 @@ def matthews_in_int32(case: Case) -> Any:
 
 @wrong("cohen_kappa", "counts are uint16", "masks")
 def kappa_in_uint16(case: Case) -> Any:
-    tp, fp, fn, tn = map(int, _cells(case, np.uint16))
+    tp, fp, fn, tn = (one.astype(float) for one in _cells(case, np.uint16))
     n = tp + fp + fn + tn
     chance = ((tp + fp) * (tp + fn) + (tn + fp) * (tn + fn)) / n**2
     return ((tp + tn) / n - chance) / (1 - chance)
@@ -61,7 +61,7 @@ def accuracy_in_half(case: Case) -> Any:
 def specificity_in_a_running_sum(case: Case) -> Any:
     a, b = case.pred > 0.5, case.target > 0.5
     right, negatives = (np.cumsum((one & ~b).ravel(), dtype=np.float32)[-1] for one in (~a, np.ones_like(a)))
-    return float(right) / float(negatives)
+    return right / negatives
 
 
 @wrong("precision", "images of more than 65536 pixels are sub-sampled", "masks")
@@ -156,7 +156,11 @@ def generalized_dice_in_int16(case: Case) -> Answer:
 
 @wrong("hausdorff_distance", "squared distances are int16", "masks")
 def hausdorff_in_int16(case: Case) -> Any:
-    return combined(case, lambda d: np.sqrt(np.abs((d * d).astype(np.int64).astype(np.int16).astype(float))))
+    def wrapped(d: Any) -> Any:
+        square = np.rint(d * d)
+        return np.where(square == d * d, np.sqrt(np.abs(square.astype(np.int64).astype(np.int16).astype(float))), d)
+
+    return combined(case, wrapped)
 
 
 @wrong("hausdorff_distance", "distances end at 255", "masks")
