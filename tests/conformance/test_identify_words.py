@@ -17,7 +17,7 @@ from segloss_conformance.cases.case import Case
 from segloss_conformance.identify import FAMILIES, hint
 from segloss_conformance.identify.probes import Precision
 from segloss_conformance.identify.solving import nice, roots
-from segloss_conformance.mutants import MUTANTS, RIGHT
+from segloss_conformance.mutants import CASE_WISE_RIGHT, MUTANTS
 from segloss_ref import registry
 
 # Hints
@@ -61,7 +61,7 @@ def test_a_mutant_that_is_a_convention_is_named(name: str) -> None:
     assert NAMED[name] in told
 
 
-@pytest.mark.parametrize("right", [one for one in RIGHT if one.of in FAMILIES], ids=lambda one: one.name)
+@pytest.mark.parametrize("right", [one for one in CASE_WISE_RIGHT if one.of in FAMILIES], ids=lambda one: one.name)
 def test_nothing_is_said_of_a_right_function(right: Any) -> None:
     case = Case(right.of, np.array([0.5, 0.25]), np.array([1, 0]))
     record: Any = registry.losses.get(right.of) or registry.metrics[right.of]

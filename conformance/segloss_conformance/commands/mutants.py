@@ -16,7 +16,9 @@ def add(subparsers: Subparsers) -> None:
     parser.add_argument("--seeds", type=int, default=1, help="how many seeds, from --seed on")
     parser.add_argument("--examples", type=int, default=300)
     parser.add_argument(
-        "--profile", choices=("quick", "standard", "deep"), help="ask `check` instead, of those that have a form of call"
+        "--profile",
+        choices=("quick", "standard", "deep"),
+        help="ask `check` instead, of those that have a form of call",
     )
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="with --profile: of these alone")
 
@@ -48,6 +50,8 @@ def _checked(options: argparse.Namespace) -> int:
         right = one in RIGHT
         judged = {"fails": "rejected", "broken adapter": "broken  "}.get(report.status, report.status)
         wrong += (report.status == "conforms") != right
-        print(f"{judged:9} {'right' if right else 'wrong'}  {one.name:40} {one.of:28} {groups:36} {one.why}", flush=True)
+        print(
+            f"{judged:9} {'right' if right else 'wrong'}  {one.name:40} {one.of:28} {groups:36} {one.why}", flush=True
+        )
     print(f"\n{len(formed)} functions by check, profile {options.profile}: {wrong} judged wrongly")
     return 1 if wrong else 0

@@ -108,7 +108,7 @@ def survey(examples: int = 300, seeds: Sequence[int] = (0,)) -> int:
             else:
                 print(f"accepted  {mutant.name:38} {mutant.of:28} {judged.drawn.cases} cases  {mutant.why}")
     print(
-        f"\n{len(CASE_WISE)} mutants, {len(CASE_WISE_RIGHT)} right implementations, {len(seeds)} seeds: {wrong} judged wrongly; "
-        f"the usual test (five random inputs, allclose) passes {missed} mutants"
+        f"\n{len(CASE_WISE)} mutants, {len(CASE_WISE_RIGHT)} right implementations, {len(seeds)} seeds: "
+        f"{wrong} judged wrongly; the usual test (five random inputs, allclose) passes {missed} mutants"
     )
     return 1 if wrong else 0

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import expit
 
 from ..cases.case import Case
-from .kit import Answer, parameter, refer, score, smooth_of, wrong
+from .kit import parameter, refer, score, smooth_of, wrong
 
 
 def _hot(case: Case) -> Any:
@@ -213,6 +213,6 @@ def precision_of_unpredicted(case: Case) -> Any:
 
 
 @wrong("accuracy", "classes that neither mask has are left out", "labels")
-def accuracy_of_occurring(case: Case) -> Answer:
+def accuracy_of_occurring(case: Case) -> Any:
     values = score(case, reduction="none")
     return values[np.union1d(case.target, case.pred)].mean()

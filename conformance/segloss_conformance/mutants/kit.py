@@ -92,8 +92,7 @@ class Mutant:
             more["num_classes"] = "$num_classes"
 
         def answer(function: Callable[[Case], Any], pred: Any, target: Any, given: dict[str, Any]) -> Any:
-            rules = {name: one.only_with for name, one in record.parameters.items() if one.only_with}
-            unmeant = {name for name, rule in rules.items() if given.get(rule.parameter) not in rule.values}
+            unmeant = {"spacing"} if given.get("definition") == "erosion" else set()  # which counts pixels
             keywords = fixed | {k: value for k, value in given.items() if value is not None and k not in unmeant}
             return function(Case(self.of, pred, target, keywords, "float64", record.is_loss))
 
@@ -123,7 +122,8 @@ class Mutant:
 
     def _fresh(self) -> Callable[[Case], Any]:
         """The function; of a class a new instance."""
-        return self.function() if inspect.isclass(self.function) else self.function
+        function: Any = self.function
+        return function() if isinstance(function, type) else self.function
 
 
 MUTANTS: list[Mutant] = []

@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import as_strided
 from segloss_ref.kit import Regions, Slope, Term
 
 from ..cases.case import Case
-from .kit import Answer, parameter, refer, score, smooth_of, with_formula, wrong
+from .kit import parameter, refer, score, smooth_of, with_formula, wrong
 
 # State between calls. -------------------------------------------------------------------------------------------------
 
@@ -27,13 +27,13 @@ class _Stateful:
 
 
 @wrong("binary_cross_entropy", "divided by the number of pixels of the first batch", "pixels")
-class cross_entropy_of_first_size(_Stateful):  # noqa: N801
+class cross_entropy_of_first_size(_Stateful):
     def __call__(self, case: Case) -> Any:
         return refer(case)[0] * case.pred.size / self.first(case.pred.size)
 
 
 @wrong("generalized_dice_loss", "class weights are those of the first batch with as many classes", "classes")
-class generalized_dice_of_first_weights(_Stateful):  # noqa: N801
+class generalized_dice_of_first_weights(_Stateful):
     def __call__(self, case: Case) -> Any:
         self.kept = self.kept or {}
         classes = case.pred.shape[1]
@@ -48,7 +48,7 @@ class generalized_dice_of_first_weights(_Stateful):  # noqa: N801
 
 
 @wrong("tversky_loss", "a running mean of all calls is returned", "pixels")
-class tversky_running_mean(_Stateful):  # noqa: N801
+class tversky_running_mean(_Stateful):
     def __call__(self, case: Case) -> Any:
         value = refer(case)[0]
         self.kept = value if self.kept is None else 0.9 * self.kept + 0.1 * value
@@ -56,7 +56,7 @@ class tversky_running_mean(_Stateful):  # noqa: N801
 
 
 @wrong("dice_loss", "the size of the target is cached by its shape", "pixels")
-class dice_cached_by_shape(_Stateful):  # noqa: N801
+class dice_cached_by_shape(_Stateful):
     def __call__(self, case: Case) -> Any:
         self.kept = self.kept or {}
         if parameter(case, "squared"):
@@ -67,14 +67,14 @@ class dice_cached_by_shape(_Stateful):  # noqa: N801
 
 
 @wrong("boundary_loss", "the distance map is cached by the image's shape", "images")
-class boundary_cached_by_shape(_Stateful):  # noqa: N801
+class boundary_cached_by_shape(_Stateful):
     def __call__(self, case: Case) -> Any:
         self.kept = self.kept or {}
         return refer(case, target=self.kept.setdefault(case.target.shape, case.target.copy()))[0]
 
 
 @wrong("dice_score", "counts of earlier calls are added", "masks")
-class dice_score_never_reset(_Stateful):  # noqa: N801
+class dice_score_never_reset(_Stateful):
     def __call__(self, case: Case) -> Any:
         a, b = case.pred > 0.5, case.target > 0.5
         self.kept = np.array([(a & b).sum(), a.sum() + b.sum()]) + (0 if self.kept is None else self.kept)
@@ -82,14 +82,14 @@ class dice_score_never_reset(_Stateful):  # noqa: N801
 
 
 @wrong("focal_loss", "gamma is annealed: it grows over the first hundred calls", "pixels")
-class focal_annealed(_Stateful):  # noqa: N801
+class focal_annealed(_Stateful):
     def __call__(self, case: Case) -> Any:
         self.calls += 1
         return refer(case, gamma=parameter(case, "gamma") * min(self.calls, 100) / 100)[0]
 
 
 @wrong("jaccard_index", "from the twentieth call on the last value is returned again", "masks")
-class jaccard_stale(_Stateful):  # noqa: N801
+class jaccard_stale(_Stateful):
     def __call__(self, case: Case) -> Any:
         self.calls += 1
         self.kept = score(case) if self.calls < 20 else self.kept
@@ -97,7 +97,7 @@ class jaccard_stale(_Stateful):  # noqa: N801
 
 
 @wrong("log_cosh_dice_loss", "the value is cached by shape and sum of the prediction", "pixels")
-class log_cosh_cached_by_sum(_Stateful):  # noqa: N801
+class log_cosh_cached_by_sum(_Stateful):
     def __call__(self, case: Case) -> Any:
         self.kept = self.kept or {}
         return self.kept.setdefault((case.pred.shape, float(case.pred.sum())), refer(case)[0])
@@ -182,7 +182,7 @@ def jaccard_of_constants(case: Case) -> Any:
 
 
 @wrong("weighted_cross_entropy", "weights of pixels are read in the order of memory", "pixels", "weight")
-def weighted_in_order_of_memory(case: Case) -> Answer:
+def weighted_in_order_of_memory(case: Case) -> Any:
     weight = case.keywords["weight"]
     turned = weight.ravel(order="K").reshape(weight.shape)
 

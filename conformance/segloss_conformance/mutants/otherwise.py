@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,9 @@ def cross_entropy_by_logsumexp(case: Case) -> Any:
 
 @right("binary_cross_entropy", "image by image, averaged by their sizes", form="class logits")
 def cross_entropy_by_images(case: Case) -> Any:
-    lost = [-np.take_along_axis(log_softmax(z, 0), y[None], 0).mean() for z, y in zip(case.pred, case.target, strict=True)]
+    lost = [
+        -np.take_along_axis(log_softmax(z, 0), y[None], 0).mean() for z, y in zip(case.pred, case.target, strict=True)
+    ]
     return np.average(lost, weights=[y.size for y in case.target])
 
 
@@ -110,7 +113,7 @@ def lovasz_by_levels(case: Case) -> Any:
     errors = np.abs(case.pred.ravel() - y)
     levels = np.unique(np.append(errors, 0.0))
     total = 0.0
-    for low, high in zip(levels[:-1], levels[1:], strict=True):
+    for low, high in itertools.pairwise(levels):
         wrong = errors >= high
         total += (high - low) * wrong.sum() / (y | wrong).sum()
     return total

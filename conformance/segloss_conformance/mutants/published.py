@@ -216,7 +216,9 @@ def surface_dice_of_slab(case: Case) -> Any:
     if case.pred.ndim != 2 or parameter(case, "surface") == "surfel" or parameter(case, "border") == "ignore":
         return score(case)
     spacing = (1.0, *case.keywords["spacing"])
-    return score(Case(case.name, case.pred[None], case.target[None], case.keywords | {"spacing": spacing}, is_loss=False))
+    return score(
+        Case(case.name, case.pred[None], case.target[None], case.keywords | {"spacing": spacing}, is_loss=False)
+    )
 
 
 @wrong("lovasz_hinge_loss", "one pixel alone gives 0", "margins")

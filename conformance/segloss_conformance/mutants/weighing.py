@@ -54,7 +54,7 @@ def focal_gradient_by_probability(case: Case) -> Answer:
 @wrong("log_cosh_dice_loss", "gradients are clipped to a norm of 1/10", "pixels", slopes=True)
 def log_cosh_clipped_gradient(case: Case) -> Answer:
     value, gradient = refer(case)
-    return value, gradient * min(1.0, 0.1 / max(np.linalg.norm(gradient), 1e-30))
+    return value, gradient * min(1.0, 0.1 / max(float(np.linalg.norm(gradient)), 1e-30))
 
 
 @wrong("boundary_loss", "the gradient by the target's distances is added", "pixels", slopes=True)
