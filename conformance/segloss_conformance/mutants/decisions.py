@@ -161,9 +161,7 @@ def average_by_slices(case: Case) -> Any:
     return np.nanmean([score(Case(case.name, p, t, kept, is_loss=False)) for p, t in pairs])
 
 
-@wrong(
-    "average_surface_distance", "pixels at the image's edge are no surface unless another neighbour is outside", "masks"
-)
+@wrong("average_surface_distance", "pixels at the image's edge are no surface for that alone", "masks")
 def average_without_edge(case: Case) -> Any:
     return score(case, border="ignore") if distances(case) else score(case)
 

@@ -226,6 +226,6 @@ def lovasz_of_one_pixel(case: Case) -> Any:
     return refer(case)[0] if case.pred.size > 1 else 0.0
 
 
-@wrong("volumetric_similarity", "nothing to compare is a complete miss: a total below 1e-8 gives 0", "masks")
+@wrong("volumetric_similarity", "0/0 is 0, as a floor of the denominator makes it", "masks")
 def volumetric_floor(case: Case) -> Any:
     return score(case, undefined=0.0)

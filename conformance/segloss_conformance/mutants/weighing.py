@@ -57,8 +57,8 @@ def log_cosh_clipped_gradient(case: Case) -> Answer:
     return value, gradient * min(1.0, 0.1 / max(float(np.linalg.norm(gradient)), 1e-30))
 
 
-@wrong("boundary_loss", "the gradient by the target's distances is added", "pixels", slopes=True)
-def boundary_gradient_of_target(case: Case) -> Answer:
+@wrong("boundary_loss", "pixels of the target have no gradient", "pixels", slopes=True)
+def boundary_gradient_outside_alone(case: Case) -> Answer:
     value, gradient = refer(case)
     return value, gradient * (1 - case.target)
 
@@ -149,8 +149,8 @@ def accuracy_ignores_predictions(case: Case) -> Any:
     return score(Case(case.name, case.pred, target, case.keywords | {"ignore_index": None}, is_loss=False))
 
 
-@wrong("balanced_cross_entropy", "frequencies count ignored pixels", "pixels", "ignore_index")
-def balanced_frequency_of_ignored(case: Case) -> Any:
+@wrong("balanced_cross_entropy", "beta is scaled by the share of pixels that count", "pixels", "ignore_index")
+def balanced_scaled_by_share(case: Case) -> Any:
     beta = parameter(case, "beta")
     share = (case.target == case.keywords["ignore_index"]).mean()
     return refer(case, beta=beta if beta is None else beta * (1 - share))[0]
