@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -88,6 +89,7 @@ def _shared(answer: Callable[[str], _Answer], names: Sequence[str], jobs: int) -
         try:
             yield answers
         except BaseException:
+            threading.excepthook = lambda _: None  # the pool's thread complains of what it cannot finish
             pool.shutdown(wait=False, cancel_futures=True)
             for process in multiprocessing.active_children():
                 process.terminate()
@@ -145,13 +147,13 @@ def execute(options: argparse.Namespace) -> int:
     console = terminal()
     start = time.perf_counter()
     with ExitStack() as stack:
+        stack.callback(lambda: print_matrix(report, console))  # what was found so far, where it is interrupted
         progress = stack.enter_context(Progress(
             TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
             console=console, disable=not console.is_terminal,
         ))  # fmt: skip
         task = progress.add_task("", total=len(chosen))
         answers: Iterable[tuple[list[Column], list[Column]]] = map(asked.columns, chosen)
-        stack.callback(lambda: print_matrix(report, console))  # what was found so far, where it is interrupted
         if jobs > 1:
             answers = stack.enter_context(_shared(asked.columns, chosen, min(jobs, len(chosen))))
         for name, (own, others) in zip(chosen, answers, strict=True):
