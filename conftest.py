@@ -11,10 +11,10 @@ import pytest
 import segloss_ref  # noqa: F401
 
 SLOW_FILES = {
-    "test_arguments", "test_arguments_arrays", "test_blocks", "test_check", "test_check_command", "test_check_parts",
-    "test_check_wrong", "test_counting", "test_counting_limits", "test_distributions", "test_extremes", "test_identify",
-    "test_identify_words", "test_jax", "test_large", "test_loss_scaling", "test_memory", "test_new_loss",
-    "test_outside_devices", "test_process", "test_refusals", "test_refusals_elsewhere", "test_suite",
+    "test_action", "test_arguments", "test_arguments_arrays", "test_blocks", "test_check", "test_check_command",
+    "test_check_parts", "test_check_wrong", "test_counting", "test_counting_limits", "test_distributions", "test_extremes",
+    "test_identify", "test_identify_words", "test_jax", "test_large", "test_loss_scaling", "test_memory", "test_new_loss",
+    "test_outside_devices", "test_process", "test_refusals", "test_refusals_elsewhere", "test_report", "test_suite",
     "test_textbook_bounds", "test_torch", "test_values", "test_vectors",
 }  # fmt: skip
 """Files whose tests take most of the time: whole checks, large arrays, compilers. ``make test-fast`` leaves them out."""

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from . import watcher
-from .commands import UsageError, check, identify, mutants, new_loss, run, vectors
+from .commands import NoVerdict, UsageError, check, identify, mutants, new_loss, run, vectors
 from .commands import list as list_
 
 __all__ = ["main", "supervised"]
@@ -45,11 +45,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as problem:
         return _refused(str(problem))
     except SystemExit:
-        print(f"{PROGRAM}: no verdict: the function ends the process", file=sys.stderr)
-        return 1
+        return _refused("no verdict: the function ends the process", 1)
+    except NoVerdict as problem:
+        return _refused(f"no verdict: {problem}", 1)
+    except MemoryError:
+        return _refused("no verdict: there is not enough memory", 1)
+    except RecursionError:
+        return _refused("no verdict: something is nested too deeply", 1)
     except KeyboardInterrupt:
-        print(f"{PROGRAM}: interrupted", file=sys.stderr)
-        return 130
+        return _refused("interrupted", 130)
     except ModuleNotFoundError as problem:
         package = (problem.name or "").partition(".")[0]
         if package not in OF_THE_EXTRA:
@@ -62,9 +66,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refused(str(problem))
 
 
-def _refused(sentence: str) -> int:
+def _refused(sentence: str, code: int = 2) -> int:
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()  # what was found so far stands before it
     print(f"{PROGRAM}: {sentence}", file=sys.stderr)
-    return 2
+    return code
 
 
 def supervised(arguments: Sequence[str] | None = None) -> int:

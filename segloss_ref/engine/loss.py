@@ -58,6 +58,8 @@ class Loss(registry.LossRecord):
 
         Name, own parameters and common keywords are those of the function; its docstring is completed by what all losses share.
         """
+        if self.name == self.formula.__name__:  # by which messages have called it so far
+            self.name = ""
         common = typing.get_args(typing.get_type_hints(function)["common"])[0]
         self.keywords = frozenset(common.__annotations__)
         shared = shared_section(self.keywords, self.per_class, self.logits_only, self.hard_target)
@@ -161,7 +163,7 @@ def loss(family: registry.Family, source: str, **facts: Any) -> Callable[[Callab
     ('region', False)
     """
     facts = {"per_class": False, **facts}
-    return lambda formula: Loss(family=family, source=source, formula=formula, **facts)
+    return lambda formula: Loss(family=family, source=source, formula=formula, **{"name": formula.__name__, **facts})
 
 
 def loss_of(

@@ -23,7 +23,7 @@ from segloss_conformance.report.files import Report
 from segloss_conformance.subjects.bound import BoundFunction
 from segloss_conformance.subjects.foreign import Foreign
 from segloss_conformance.subjects.library import libraries
-from segloss_conformance.subjects.subject import Absent
+from segloss_conformance.subjects.present import Absent
 from segloss_ref import dice_loss, registry
 
 P, Y = np.array([0.5, 0.25, 1.0]), np.array([1, 0, 1])

@@ -47,3 +47,13 @@ def test_a_mean_over_the_classes_present_is_not_lost_in_a_sum() -> None:
     altered = replace(loss_of(ref.lovasz_softmax_loss), formula=lambda r, **own: formula(r))
     with pytest.raises(ValueError, match="cannot be added"):
         evaluate_gradient(altered, np.array([[0.9, 0.2], [0.1, 0.8]]), np.array([0, 0]), {"class_axis": 0})
+
+
+def test_a_loss_without_a_public_function_is_called_by_its_formula_in_messages() -> None:
+    @kit.loss("region", "@dice1945measures", latex="p")
+    def squared_error(r: kit.Regions) -> kit.Term:
+        error = r.prob.p - r.y
+        return r.mean(error * error, lambda: kit.Slope(p=2 * error))
+
+    with pytest.raises(ValueError, match=r"^squared_error: "):
+        kit.evaluate_gradient(squared_error, np.array([2.0]), np.array([1]), {})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from . import Subparsers, UsageError
+from . import NoVerdict, Subparsers, UsageError, limit_memory
 from .options import add_form, form_of
 
 __all__ = ["add", "execute"]
@@ -31,7 +31,11 @@ def add(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--profile", choices=["quick", "standard", "deep"], default="standard")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, help="write the report as JSON")
+    parser.add_argument("--json", type=Path, help="write the report as JSON; its folder is made")
+    parser.add_argument("--badge", type=Path, help="write the verdict as an endpoint of shields.io; its folder is made")
+    parser.add_argument(
+        "--memory", type=float, metavar="GIB", help="memory that the function may hold (default: no limit)"
+    )
     parser.add_argument("--ledger", action="store_true", help="print failures as [[deviation]] tables too")
 
 
@@ -45,10 +49,19 @@ def execute(options: argparse.Namespace) -> int:
     from ..adapters.configuration import Configuration, read
     from ..adapters.expression import ConfigurationError
     from ..check.checking import check
-    from ..report.files import checked, try_writing, write_json
+    from ..engine.verdicts import SpecReport
+    from ..report.badge import NO_VERDICT, badge
+    from ..report.checked import checked
+    from ..report.files import try_writing, write_json
     from ..report.terminal import console, print_reports
 
-    try_writing(options.json)
+    try_writing(options.json, options.badge)
+    for path, before in ((options.json, checked([], options.profile)), (options.badge, NO_VERDICT)):
+        if path and (path.is_file() or not path.exists()):  # a run that does not end leaves no older verdict behind
+            write_json(before, path)
+    limit_memory(options.memory)
+    reports: list[SpecReport] = []
+    screen = console()
     try:
         form = form_of(options)
         if options.target.endswith(".toml") and options.spec is None:
@@ -67,22 +80,32 @@ def execute(options: argparse.Namespace) -> int:
         for name in options.only or []:
             if name not in known:
                 raise UsageError(f"--only must be among {', '.join(known)}, got {name!r}")
-        reports = [check(one, options.profile, options.seed, found.deviations) for one in chosen]
+    except (ConfigurationError, RecursionError, ValueError) as problem:
+        raise UsageError(str(problem)) from None
+    try:
+        for bound in chosen:
+            reports.append(check(bound, options.profile, options.seed, found.deviations))
     except ConfigurationError as problem:
         raise UsageError(str(problem)) from None
-    screen = console()
+    except KeyboardInterrupt:
+        print_reports(reports, screen, options.ledger)
+        raise
     broken = [one for one in reports if one.status == "broken adapter"]
     print_reports([one for one in reports if one.status != "broken adapter"], screen, options.ledger)
     for sentence in found.unmatched:
         screen.print(f"[bold red]stale[/]: {sentence}", highlight=False)
     if options.json:
-        header = {"name": found.name, "version": found.version, "source": found.source, "profile": options.profile}
-        write_json(checked(reports, **header, unmatched=list(found.unmatched)), options.json)
+        header = {"name": found.name, "version": found.version, "source": found.source, "seed": options.seed}
+        write_json(checked(reports, options.profile, found.unmatched, **header), options.json)
+    if options.badge:
+        write_json(badge(reports, found.unmatched), options.badge)
     if broken:
         for one in broken:
             column = next(column for column in one.columns if column.status == "broken adapter")
             finding = column.verdicts["smoke"].finding
             words = "" if finding is None else finding.message
+            if "MemoryError" in words or "allocate memory" in words:
+                raise NoVerdict(f"{one.binding.spec}: {one.binding.label} {words}")
             raise UsageError(
                 f"{one.binding.spec}: the adapter is broken, not yet the library: {one.binding.label} {words}"
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from . import Subparsers, UsageError
+from . import Subparsers, UsageError, limit_memory
 from .options import add_form, form_of, table
 
 __all__ = ["add", "execute"]
@@ -32,7 +32,10 @@ def add(subparsers: Subparsers) -> None:
     parser.add_argument("--soft", action="store_true", help="ask about targets between 0 and 1 too")
     add_form(parser)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, help="write what was found as JSON")
+    parser.add_argument("--json", type=Path, help="write what was found as JSON; its folder is made")
+    parser.add_argument(
+        "--memory", type=float, metavar="GIB", help="memory that the function may hold (default: no limit)"
+    )
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -50,7 +53,13 @@ def execute(options: argparse.Namespace) -> int:
         raise UsageError(f"--family must be one of {', '.join([*ALIASES, *FAMILIES])}, got {options.family!r}")
     if options.classes < 1:
         raise UsageError(f"--classes must be at least 1, got {options.classes}")
+    declared = table("declared", options.declared)
+    known = [*registry.records[spec].parameters, *registry.records[spec].keywords]
+    for name in declared:
+        if name not in known:
+            raise UsageError(f"--declared: {spec} has no parameter {name!r}, only {', '.join(known)}")
     try_writing(options.json)
+    limit_memory(options.memory)
     form = form_of(options)
     is_loss = "takes" in form or spec.endswith(("_loss", "cross_entropy"))
     many = options.classes > 1 and (spec not in registry.losses or registry.losses[spec].categorical)
@@ -65,9 +74,8 @@ def execute(options: argparse.Namespace) -> int:
         if "dtypes" not in form and is_loss and binding.framework == "jax":
             binding = binding.changed(dtypes=("float64",))
         finding = identify(
-            binding, spec, classes=options.classes, declared=table("declared", options.declared), soft=options.soft,
-            seed=options.seed,
-        )  # fmt: skip
+            binding, spec, classes=options.classes, declared=declared, soft=options.soft, seed=options.seed
+        )
     except (ConfigurationError, CallProblem) as problem:
         raise UsageError(str(problem)) from None
     except ValueError as problem:

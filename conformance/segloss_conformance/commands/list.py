@@ -18,12 +18,12 @@ def execute(options: argparse.Namespace) -> int:
     """One line each."""
     from segloss_ref import registry
 
-    from ..subjects.library import libraries
-    from ..subjects.subject import Absent
+    from ..subjects.present import Absent, present
 
     records: list[registry.Record] = [*registry.records.values()]
     for record in records:
         print(f"{record.family:13} {record.name:30} {record.citation}")
-    for column in libraries():
-        print(f"{'backend':13} {column.label}" + (f": {column.reason}" if isinstance(column, Absent) else ""))
+    for one in present():
+        words = f"{one.label}: {one.reason}" if isinstance(one, Absent) else f"{one[0].name} {one[1]} {one[2]}"
+        print(f"{'backend':13} {words}")
     return 0

@@ -25,10 +25,11 @@ def add(subparsers: Subparsers) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Print the survey; 1 where a mutant survives or a right implementation falls."""
+    for name in ("seeds", "examples"):
+        if getattr(options, name) < 1:
+            raise UsageError(f"--{name} must be at least 1, got {getattr(options, name)}")
     from ..mutants import survey
 
-    if options.seeds < 1:
-        raise UsageError(f"--seeds must be at least 1, got {options.seeds}")
     if options.profile:
         return _checked(options)
     return survey(options.examples, range(options.seed, options.seed + options.seeds))

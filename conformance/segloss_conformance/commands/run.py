@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import signal
+import threading
 import time
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from . import Subparsers, UsageError
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from ..engine.verdicts import Column
 
 __all__ = ["add", "execute"]
+
+_Answer = TypeVar("_Answer")
 
 
 def add(subparsers: Subparsers) -> None:
@@ -70,11 +74,31 @@ def _one_thread() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
 
 
+@contextmanager
+def _shared(answer: Callable[[str], _Answer], names: Sequence[str], jobs: int) -> Iterator[Iterable[_Answer]]:
+    """The answers, in order, of processes that end at once where this one is interrupted."""
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _one_thread) as pool:
+        ours = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which they inherit: a terminal interrupts them all
+        try:
+            answers = pool.map(answer, names)
+        finally:
+            signal.signal(signal.SIGINT, ours)
+        try:
+            yield answers
+        except BaseException:
+            threading.excepthook = lambda _: None  # the pool's thread complains of what it cannot finish
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
+
+
 def execute(options: argparse.Namespace) -> int:
     """Run, print and write; 1 where something fails."""
     import os
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -87,7 +111,7 @@ def execute(options: argparse.Namespace) -> int:
     from ..report.terminal import console as terminal
     from ..report.terminal import print_matrix
     from ..subjects.library import Library, libraries
-    from ..subjects.subject import Absent
+    from ..subjects.present import Absent
     from ..subjects.third_party import third_parties
 
     for name in options.only or []:
@@ -123,6 +147,7 @@ def execute(options: argparse.Namespace) -> int:
     console = terminal()
     start = time.perf_counter()
     with ExitStack() as stack:
+        stack.callback(lambda: print_matrix(report, console))  # what was found so far, where it is interrupted
         progress = stack.enter_context(Progress(
             TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
             console=console, disable=not console.is_terminal,
@@ -130,9 +155,9 @@ def execute(options: argparse.Namespace) -> int:
         task = progress.add_task("", total=len(chosen))
         answers: Iterable[tuple[list[Column], list[Column]]] = map(asked.columns, chosen)
         if jobs > 1:
-            pool = ProcessPoolExecutor(min(jobs, len(chosen)), get_context("spawn"), _one_thread)
-            answers = stack.enter_context(pool).map(asked.columns, chosen)
+            answers = stack.enter_context(_shared(asked.columns, chosen, min(jobs, len(chosen))))
         for name, (own, others) in zip(chosen, answers, strict=True):
+            report.seconds = time.perf_counter() - start
             report.columns += own
             report.others += others
             progress.update(task, description=name, advance=1)
@@ -142,8 +167,6 @@ def execute(options: argparse.Namespace) -> int:
                     f"{name}: {'ok' if not wrong else f'{wrong} fail'} ({time.perf_counter() - start:.0f} s)",
                     flush=True,
                 )
-    report.seconds = time.perf_counter() - start
-    print_matrix(report, console)
     if options.json:
         write_json(report.as_dict(), options.json)
     if options.html:

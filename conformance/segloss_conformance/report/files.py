@@ -1,23 +1,22 @@
-"""Reports as data and as JSON: of a run of the library's own backends, and of checks of bound functions."""
+"""The report of a run of the library's own backends as data, and how reports are written."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from ..adapters.bound_case import BoundCase
-from ..adapters.ledger import Pinned
 from ..adapters.snippet import snippet
-from ..engine.verdicts import Column, Finding, SpecReport, Verdict
-from ..subjects.subject import Absent
+from ..engine.verdicts import Column, Finding
+from ..subjects.present import Absent
 
-__all__ = ["Report", "checked", "declaration", "shown", "try_writing", "versions", "worst", "write_json", "write_text"]
+__all__ = ["Report", "shown", "try_writing", "versions", "worst", "write_json", "write_text"]
 
 _PACKAGES = ("segloss-ref", "numpy", "scipy", "array-api-compat", "array-api-strict", "torch", "jax", "cupy-cuda13x",
              "hypothesis", "mpmath", "scikit-learn")  # fmt: skip
@@ -103,84 +102,8 @@ class Report:
         }
 
 
-def declaration(finding: Finding, dtype: str) -> str:
-    """The ``[[deviation]]`` table that would declare a failure as a known bug; the reason is the implementer's to give."""
-    case = finding.case if isinstance(finding.case, BoundCase) else None
-    lines = [
-        "[[deviation]]",
-        f'spec = "{case.binding.spec if case else ""}"',
-        'kind = "bug"',
-        f'group = "{finding.group}"',
-    ]
-    lines.append('reason = ""')
-    if case is not None:
-        lines.append(f"pinned = {Pinned.of(case, dtype).toml()}")
-    return "\n".join(lines)
-
-
-def checked(reports: Sequence[SpecReport], **header: Any) -> dict[str, Any]:
-    """Everything, in plain types."""
-
-    def finding(one: Finding | None, dtype: str) -> dict[str, Any] | None:
-        if one is None:
-            return None
-        found = {
-            "message": one.message,
-            "hint": one.hint,
-            "declared": None if one.deviation is None else one.deviation.label,
-        }
-        if isinstance(one.case, BoundCase):
-            found["snippet"] = shown(one, dtype)
-            found["declaration"] = declaration(one, dtype)
-        return found
-
-    def group(verdict: Verdict, dtype: str) -> dict[str, Any]:
-        return {
-            "group": verdict.group,
-            "verdict": verdict.status,
-            "grade": verdict.grade,
-            "examples": verdict.examples,
-            "worst_error_of_grade_A": verdict.worst if verdict.worst < 1e300 else None,
-            "note": verdict.note,
-            "unjudged": dict(verdict.unjudged),
-            "finding": finding(verdict.finding, dtype),
-        }
-
-    return {
-        "format": "segloss-conformance-check/1",
-        **header,
-        "versions": versions(),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "specs": [
-            {
-                "spec": report.binding.spec,
-                "call": report.binding.label,
-                "framework": report.binding.framework,
-                "convention": dict(report.binding.convention),
-                "verdict": report.status,
-                "seed": report.seed,
-                "seconds": round(report.seconds, 2),
-                "stale": report.stale,
-                "columns": [
-                    {
-                        "dtype": column.dtype,
-                        "device": column.device,
-                        "verdict": column.status,
-                        "grade": column.grade,
-                        "right_bits": None if column.bits is None else round(column.bits, 1),
-                        "groups": [group(verdict, column.dtype) for verdict in column.verdicts.values()],
-                    }
-                    for column in report.columns
-                ],
-            }
-            for report in reports
-        ],
-    }
-
-
 def write_json(report: Mapping[str, Any], path: Path) -> None:
-    """A report, as `Report.as_dict` or `checked` gives it."""
+    """A report, as `Report.as_dict` or `checked.checked` gives it."""
     write_text(json.dumps(report, indent=1, default=str) + "\n", path)
 
 

@@ -13,7 +13,8 @@ from rich.table import Table
 from ..adapters.bound_case import BoundCase
 from ..adapters.words import GROUPS
 from ..engine.verdicts import Column, SpecReport, Verdict
-from .files import Report, declaration, shown
+from .checked import declaration
+from .files import Report, shown
 
 __all__ = ["console", "print_matrix", "print_reports", "rows"]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -16,39 +16,9 @@ from ..adapters.call import Called, CallProblem
 from ..cases.case import COTANGENTS, DTYPES, Case
 from ..laws import Law
 from ..truth.tolerance import wide_dtype
-from .subject import Absent
+from .present import Absent, TestedBackend, present
 
-__all__ = ["Library", "TestedBackend", "libraries", "problem_of"]
-
-
-class TestedBackend(Protocol):
-    """What the suite needs of a backend, beyond what the library needs of it."""
-
-    name: str
-
-    def devices(self) -> tuple[str, ...]:
-        """The devices that can be used here."""
-        ...
-
-    def dtypes(self) -> tuple[str, ...]:
-        """The floating dtypes, by name."""
-        ...
-
-    def from_numpy(self, array: Any, dtype: str, device: str) -> Any:
-        """A NumPy array as one of the library."""
-        ...
-
-    def to_numpy(self, array: Any) -> Any:
-        """An array of the library as NumPy's, exactly."""
-        ...
-
-    def device(self, array: Any) -> Any:
-        """Where an array lies."""
-        ...
-
-    def vjp(self, function: Callable[..., Any], pred: Any) -> tuple[Any, kit.Pull] | None:
-        """(value, its vector-Jacobian product) by the library's own autograd; None where it has none."""
-        ...
+__all__ = ["Library", "libraries", "problem_of"]
 
 
 def problem_of(problem: Exception) -> CallProblem:
@@ -164,45 +134,8 @@ def libraries(
     names: list[str] | None = None, devices: list[str] | None = None, dtypes: list[str] | None = None
 ) -> list[Library | Absent]:
     """One column a backend, device and dtype that is registered and asked for; those that cannot run say why."""
-    found: list[Library | Absent] = []
-    seen: set[str] = set()
-    for name, load in sorted(segloss_ref.backends().items()):
-        if names and name not in names:
-            continue
-        try:
-            backend = load()
-        except ImportError as problem:
-            found.append(Absent(name, f"not installed ({problem})"))
-            continue
-        if backend.name in seen:
-            continue
-        seen.add(backend.name)
-        try:
-            usable = backend.devices()
-            _try(backend, usable)
-        except Exception as problem:
-            found.append(Absent(name, f"broken backend: {type(problem).__name__}: {problem}", broken=True))
-            continue
-        wanted = usable if devices is None else [one for one in devices if one in usable]
-        if not usable:
-            found.append(Absent(name, "no device that it can use"))
-        for missing in sorted(
-            {*(devices or []), *(["cuda"] if name == "torch" and devices is None else [])} - set(usable)
-        ):
-            found.append(Absent(f"{name} {missing}", f"no {missing} device"))
-        for device in wanted:
-            for dtype in backend.dtypes():
-                if dtypes is None or dtype in dtypes:
-                    # JAX compiles every operation anew for every shape.
-                    found.append(Library(backend, device, dtype, stride=8 if backend.name == "jax" else 1))
-    return found
-
-
-def _try(backend: TestedBackend, devices: Sequence[str]) -> None:
-    """Bring an array of each dtype to each device and home again. Raises where the backend does not keep it."""
-    numbers = np.array([[0.0, 1.0, -2.5]])
-    for device in devices:
-        for dtype in backend.dtypes():
-            again = backend.to_numpy(backend.from_numpy(numbers, dtype, device))
-            if not np.array_equal(np.asarray(again, dtype=np.float64), numbers):
-                raise ValueError(f"from_numpy and to_numpy in {dtype} on {device} make {again!r} of {numbers!r}")
+    return [
+        # JAX compiles every operation anew for every shape.
+        one if isinstance(one, Absent) else Library(*one, stride=8 if one[0].name == "jax" else 1)
+        for one in present(names, devices, dtypes)
+    ]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..adapters.call import Called
 from ..cases.case import Case
 from ..laws import Law
 
-__all__ = ["Absent", "Subject"]
+__all__ = ["Subject"]
 
 
 class Subject(Protocol):
@@ -50,13 +49,3 @@ class Subject(Protocol):
     def counted_in(self, called: Called) -> str:
         """The dtype in which a value is graded."""
         ...
-
-
-@dataclass(frozen=True)
-class Absent:
-    """A column that cannot run here, and why."""
-
-    label: str
-    reason: str
-    broken: bool = False
-    """It is there and does not work, which is an error of its own."""
