@@ -61,6 +61,8 @@ class OverlapFamily(Family):
                 continue  # the logarithm or power of what may be negative
             if output == "log of mean" and (average != "mean" or absent_.startswith("as ") or background == "zeroed"):
                 continue
+            if output == "power of mean" and region in ("all", "batch"):
+                continue  # the mean of one region
             if background == "zeroed" and (
                 region not in ("image and class", "class") or absent_ != "kept" or average != "mean"
             ):
