@@ -140,7 +140,7 @@ def test_the_command_names_a_convention(library: Path, capsys: pytest.CaptureFix
 def test_the_command_says_that_it_is_none(library: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "lib.py:largest", "--family", "dice", "--json", "found.json")
     assert code == 1
-    assert "nearest" in out
+    assert "nothing near" in out
     assert json.loads((library / "found.json").read_text())["found"] is False
 
 

@@ -99,6 +99,8 @@ def binding_setting(
         images=layout == "any" or "N" in layout,
         spacing="spacing" in binding.placeholders,
         exclusive=binding.classes == "exclusive",
+        tolerances="tolerance" in binding.parameters or "tolerance" in binding.placeholders,
+        dtype="float64" if not binding.is_loss or "float64" in binding.dtypes else binding.dtypes[0],
         weighted=bool({"weight", "class_weight"} & binding.placeholders),
     )
 
@@ -157,8 +159,8 @@ def of_binding(binding: Binding, call: Caller, setting: Setting, given: Mapping[
         )  # fmt: skip
         called = call(case, dtype)
         value = np.asarray(called.value)
-        if called.dtype in ("float32", "float16", "bfloat16"):
-            value = value.astype(np.float32)
+        if called.dtype in ("float32", "float16"):
+            value = value.astype(called.dtype)
         if binding.returns == ("score" if binding.is_loss else "loss"):
             value = 1 - value
         if value.size == 0:

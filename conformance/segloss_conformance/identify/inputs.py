@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .probes import Setting
+from .probes import Probe, Setting, probe
 
-__all__ = ["alike_classes", "drawn_pixels", "drawn_regions", "favoured_class", "single_pixel"]
+__all__ = ["alike_classes", "drawn_pixels", "drawn_regions", "favoured_class", "single_pixel", "unnormalised"]
 
 
 def alike_classes(classes: int, right: int, wrong: int) -> tuple[Any, Any]:
@@ -111,3 +111,16 @@ def drawn_pixels(generator: np.random.Generator, setting: Setting) -> tuple[Any,
     elif generator.random() < 0.2:
         p[0, :, 0, 0] = np.roll(y[0, :, 0, 0], 1) if classes > 1 else 1 - y[0, 0, 0, 0]  # certain, and wrong
     return p, y
+
+
+def unnormalised(setting: Setting, seed: int) -> list[Probe]:
+    """Predictions that do not sum to 1 over the classes, where classes exclude each other and probabilities are taken."""
+    if setting.takes != "probability" or not setting.competing:
+        return []
+    generator = np.random.default_rng(seed)
+    found = []
+    for _ in range(3):
+        labels = generator.integers(0, setting.classes, (1, 2, 3))
+        p = generator.integers(1, 32, (1, setting.classes, 2, 3)) / 32
+        found.append(probe(p, np.moveaxis(np.eye(setting.classes)[labels], -1, 1), setting))
+    return found

@@ -12,7 +12,7 @@ import numpy as np
 from segloss_ref import registry
 from segloss_ref.domains import smooth_pair
 
-from .inputs import alike_classes, drawn_regions, favoured_class
+from .inputs import alike_classes, drawn_regions, favoured_class, unnormalised
 from .overlap_constants import Calibration, tidied
 from .overlap_members import WORDS, Overlap, overlap_value
 from .probes import Answer, Probe, Setting, probe
@@ -61,6 +61,8 @@ class OverlapFamily(Family):
                 continue  # the logarithm or power of what may be negative
             if output == "log of mean" and (average != "mean" or absent_.startswith("as ") or background == "zeroed"):
                 continue
+            if output == "power of mean" and region in ("all", "batch"):
+                continue  # the mean of one region
             if background == "zeroed" and (
                 region not in ("image and class", "class") or absent_ != "kept" or average != "mean"
             ):
@@ -111,19 +113,23 @@ class OverlapFamily(Family):
         if len(numbers) < len(told.answers):
             return []
         reference = self.reference(told.setting).constants
-        calibration = Calibration(member, told.probes, numbers, told.precision, told.setting, reference)
+        other = next(((probe, answer) for probe, answer in told.others if not isinstance(answer, str)), None)
+        calibration = Calibration(member, told.probes, numbers, told.precision, told.setting, reference, other)
         found = []
         for gamma in calibration.exponents():
             for raw, doubt in calibration.constants(gamma):
-                tidy = tidied(raw, doubt, reference)
-                if tidy is None or (member.scale == "means" and tidy["n"] == tidy["d"] == 0):
-                    continue
-                if "gamma" in reference:
-                    tidy["gamma"] = gamma
-                else:
-                    tidy.pop("gamma", None)
-                meanings = WORDS["undefined"] if tidy["d"] == 0 else ("perfect",)
-                found += [Candidate(replace(member, undefined=meaning), tidy) for meaning in meanings]
+                written = [tidied(raw, doubt, reference)]
+                if told.precision.name != "float64":  # a small constant of the reference may be 0 as well
+                    written += [one for one in [tidied(raw, doubt, {})] if one != written[0]]
+                for tidy in written:
+                    if tidy is None or (member.scale == "means" and tidy["n"] == tidy["d"] == 0):
+                        continue
+                    if "gamma" in reference:
+                        tidy["gamma"] = gamma
+                    else:
+                        tidy.pop("gamma", None)
+                    meanings = WORDS["undefined"] if tidy["n"] == tidy["d"] == 0 else ("perfect",)
+                    found += [Candidate(replace(member, undefined=meaning), tidy) for meaning in meanings]
         return found
 
     # Words
@@ -132,7 +138,7 @@ class OverlapFamily(Family):
         """How it differs from the reference, a phrase each."""
         m, reference = candidate.member, self.reference(setting)
         names = [*WORDS]
-        if candidate.constants["d"] != 0:
+        if candidate.constants["n"] or candidate.constants["d"]:
             names.remove("undefined")
         phrases = [
             WORDS[name][getattr(m, name)] for name in names if getattr(m, name) != getattr(reference.member, name)
@@ -166,7 +172,15 @@ class OverlapFamily(Family):
         keywords += ['reduction="sum"'] if m.average == "sum" else []
         return f"segloss_ref.{self.name}(pred, target, {', '.join(keywords)})"
 
+    def solved(self, candidate: Candidate[Overlap]) -> Mapping[str, str]:
+        """The constants, in words."""
+        return {name: _NAMES[name] for name in candidate.constants}
+
     # Cases
+
+    def others(self, setting: Setting, seed: int) -> list[Probe]:
+        """Predictions that do not sum to 1: on those that do there are as many false positives as false negatives."""
+        return unnormalised(setting, seed)
 
     def pool(self, setting: Setting, seed: int, count: int) -> list[Probe]:
         """Random masks and predictions of several images, with absent classes, empty masks and confident pixels."""
@@ -202,6 +216,10 @@ def _constants_in_words(k: Constants, reference: Constants, setting: Setting) ->
     return phrases
 
 
+_NAMES = {
+    "n": "smooth in the numerator", "d": "smooth in the denominator", "fp_weight": "weight on false positives",
+    "fn_weight": "weight on false negatives", "gamma": "exponent",
+}  # fmt: skip
 _POWERS = ("plain", "squared", "prediction squared", "elementwise", "semimetric")
 _OUTPUTS = ("loss", "score", "negative", "log", "log of mean", "log cosh")
 OVERLAPS: Mapping[str, OverlapFamily] = {

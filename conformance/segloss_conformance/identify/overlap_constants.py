@@ -36,6 +36,8 @@ class Calibration:
     precision: Precision
     setting: Setting
     reference: Constants
+    other: tuple[Probe, float] | None = None
+    """A prediction that does not sum to 1, and the answer."""
 
     def rows(self, gamma: float, unit: float = 0.0) -> list[_Row]:
         """One equation a probe; with two weights, the last probe favours one class and is none."""
@@ -92,10 +94,10 @@ class Calibration:
         r, tp, fp, fn, _ = rows[3]
         return float(n + tp - r * ((1 + a + b if m.form == "sizes" else 1) * tp + a * fp + b * fn + d))
 
-    def _favoured(self, constants: Constants) -> float:
-        """By how much the answer to the last probe differs from the member's with these constants."""
-        answer = overlap_value(Candidate(self.member, constants), self.probes[-1], self.setting.takes)
-        return float(answer) - self.answers[-1]
+    def _favoured(self, constants: Constants, asked: tuple[Probe, float] | None = None) -> float:
+        """By how much the answer to the last probe, or to another, differs from the member's with these constants."""
+        probe, answer = asked or (self.probes[-1], self.answers[-1])
+        return float(overlap_value(Candidate(self.member, constants), probe, self.setting.takes)) - answer
 
     def constants(self, gamma: float) -> Iterator[_Doubted]:
         """The constants, given the exponent."""
@@ -143,18 +145,20 @@ class Calibration:
         if alike and once is None:
             return []
 
-        def residual(share: float) -> float:
+        def residual(share: float, asked: tuple[Probe, float] | None = None) -> float:
             found = once or self._weighted(rows, gamma, share)
             if found is None:
                 return math.nan
             both = found[0]["fp_weight"] + found[0]["fn_weight"]
-            return self._favoured(found[0] | {"fp_weight": share * both, "fn_weight": (1 - share) * both})
+            return self._favoured(found[0] | {"fp_weight": share * both, "fn_weight": (1 - share) * both}, asked)
 
         grid = np.linspace(0.0, 1.0, 9).tolist()
         if all(abs(residual(share)) < 1e-12 for share in grid[::2]):
             # Pooled over classes that exclude each other there are as many false positives as false negatives.
+            # Only predictions that do not sum to 1 tell the share, where they are taken.
             a, b = self.reference["fp_weight"], self.reference["fn_weight"]
-            return [a / (a + b) if a + b else 0.5]
+            usual = [a / (a + b) if a + b else 0.5]
+            return usual + (roots(lambda share: residual(share, other), grid) if (other := self.other) else [])
         return roots(residual, grid)
 
 
@@ -192,6 +196,6 @@ def tidied(raw: Constants, doubt: Constants, reference: Constants) -> Constants 
         )
     if abs(raw["n"] - raw["d"]) <= doubt["n"] + doubt["d"]:
         tidy["d"] = tidy["n"]
-    if any(value < 0 for value in tidy.values()) or tidy["n"] > 2 * tidy["d"] + doubt["n"] + 2 * doubt["d"]:
-        return None  # a perfect match would score more than the 2 that is known of
+    if any(value < 0 for value in tidy.values()):
+        return None
     return tidy

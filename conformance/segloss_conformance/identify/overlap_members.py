@@ -190,7 +190,7 @@ def overlap_value(candidate: Candidate[Overlap], found: Probe, takes: str) -> An
     for tp, fp, fn, pixels, occurs in regions:
         size = pixels if m.scale == "means" else 1.0
         below = (v * tp + a * fp + b * fn) / size + d
-        r = (u * tp / size + n) / below if below else undefined
+        r = (u * tp / size + n) / below if below else math.inf if n else undefined
         value = returned(m.output, r, gamma)
         if not occurs and m.absent != "kept":
             value = 1.0 if m.absent == "as 1" else 0.0

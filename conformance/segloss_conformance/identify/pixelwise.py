@@ -18,68 +18,13 @@ import numpy as np
 from segloss_ref import registry
 
 from .inputs import drawn_pixels, single_pixel
+from .pixelwise_members import WORDS, Pixelwise
 from .predictions import prepared
 from .probes import Answer, Precision, Probe, Setting, probe, same
 from .search import Candidate, Constants, Family, Told
 from .solving import nice, roots
 
 __all__ = ["PIXELWISE", "Pixelwise", "PixelwiseFamily"]
-
-
-@dataclass(frozen=True, slots=True)
-class Pixelwise:
-    """One way to compute a cross-entropy or focal loss, up to its constants."""
-
-    prepare: str
-    background: str
-    terms: str
-    modulator: str
-    logarithm: str
-    balance: str
-    divisor: str
-    sign: str
-
-
-_WORDS: dict[str, dict[str, str]] = {
-    "prepare": {
-        "as given": "takes the prediction as given, as probabilities",
-        "sigmoid": "sigmoid of the prediction",
-        "softmax": "softmax of the prediction over the classes",
-        "sigmoid twice": "sigmoid twice",
-        "softmax twice": "softmax twice",
-    },
-    "background": {"kept": "the background class counts", "dropped": "class 0 (background) is dropped"},
-    "terms": {
-        "both": "every class against the rest: -y log p - (1-y) log(1-p)",
-        "true class": "the true class's term alone: -y log p",
-    },
-    "modulator": {
-        "missed": "(1-p)^gamma on the true class",
-        "hit": "p^gamma where (1-p)^gamma belongs: hard pixels fade",
-    },
-    "logarithm": {
-        "exact": "exact logarithms",
-        "naive": "log(sigmoid(z)) in two steps: infinite for saturated logits",
-        "clipped": "probabilities clipped to [epsilon, 1 - epsilon]",
-        "added": "log(p + epsilon)",
-    },
-    "balance": {
-        "constant": "constant weights",
-        "image": "weights by the frequency of the classes in each image",
-        "batch": "weights by the frequency of the classes in the batch",
-        "image inverted": "each class weighs its own frequency in the image, not that of the others",
-        "batch inverted": "each class weighs its own frequency in the batch, not that of the others",
-    },
-    "divisor": {
-        "elements": "averaged over pixels and classes",
-        "pixels": "summed over classes, averaged over pixels",
-        "images": "summed over pixels, averaged over images",
-        "nothing": "summed, not averaged",
-        "positives": "divided by the number of foreground pixels",
-        "weights": "divided by the sum of the weights",
-    },
-    "sign": {"loss": "positive", "negative": "the sign is inverted"},
-}
 
 
 _USUAL = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0)
@@ -120,19 +65,21 @@ class PixelwiseFamily(Family):
         divisors = ["elements", *(["pixels"] if many else []), "images", "nothing", "positives"]
         for one in itertools.product(
             preparing, ("kept", "dropped") if many else ("kept",), ("both", "true class") if many else ("both",),
-            ("missed", "hit") if self.focal else ("missed",), ("exact", "naive", "clipped", "added"),
+            ("missed", "hit", "mean") if self.focal else ("missed",), ("exact", "naive", "clipped", "added"),
             ("constant",) if self.focal else ("constant", "image", "batch", "image inverted", "batch inverted"),
-            divisors if self.focal or not many else [*divisors, "weights"],
+            [*divisors, "weights"],
             ("loss", "negative"),
         ):  # fmt: skip
             m = Pixelwise(*one)
-            if m.logarithm != "exact" and (m.prepare != expected or m.modulator == "hit"):
+            if m.logarithm != "exact" and (m.prepare != expected or m.modulator != "missed"):
                 continue  # what is squashed twice, or multiplied by a power of p, shows nothing of an epsilon
             if m.logarithm == "naive" and (setting.takes == "probability" or m.terms == "true class"):
                 continue  # a softmax underflows far beyond what is asked here
             if m.balance != "constant" and (m.divisor == "weights" or m.background == "dropped"):
                 continue
-            if m.divisor == "weights" and (m.terms == "both" or m.background == "dropped"):
+            if m.divisor == "weights" and (m.background == "dropped" or (many and m.terms == "both")):
+                continue
+            if m.modulator == "mean" and m.divisor in ("images", "positives", "weights"):
                 continue
             yield m
 
@@ -159,12 +106,27 @@ class PixelwiseFamily(Family):
         )  # fmt: skip
         return Candidate(member, {"w1": w1, "w0": w0, "gamma": gamma, "epsilon": 0.0})
 
-    def _terms(self, m: Pixelwise, found: Probe, takes: str, gamma: float, epsilon: float) -> tuple[Any, Any]:
+    def _terms(
+        self, m: Pixelwise, found: Probe, takes: str, gamma: float, epsilon: float, dtype: str
+    ) -> tuple[Any, Any]:
         """(terms of weight w1, terms of weight w0), an array each, before weights and division."""
-        key = ("terms", takes, m.prepare, m.background, m.terms, m.modulator, m.logarithm, m.balance, gamma, epsilon)
+        key = (
+            "terms",
+            takes,
+            m.prepare,
+            m.background,
+            m.terms,
+            m.modulator,
+            m.logarithm,
+            m.balance,
+            gamma,
+            epsilon,
+            dtype,
+        )
         if key in found.cache:
             kept: tuple[Any, Any] = found.cache[key]
             return kept
+        top = _top(epsilon, dtype)
         with np.errstate(all="ignore"):
             p, y = prepared(found, takes, m.prepare), found.target.astype(float)
             q = 1 - p
@@ -180,7 +142,7 @@ class PixelwiseFamily(Family):
                     log_q = log_q - np.logaddexp.reduce(z, axis=1, keepdims=True)
                 q = np.exp(log_q)
             elif m.logarithm == "clipped":
-                p = np.clip(p, epsilon, 1 - epsilon)
+                p = np.clip(p, epsilon, 1 - top)
                 q = 1 - p
                 log_p, log_q = np.log(p), np.log(q)
             elif m.logarithm == "added":
@@ -208,9 +170,10 @@ class PixelwiseFamily(Family):
         found.cache[key] = hit, miss
         return hit, miss
 
-    def _sums(self, m: Pixelwise, found: Probe, takes: str, gamma: float, epsilon: float) -> tuple[float, float, float]:
+    def _sums(self, m: Pixelwise, found: Probe, takes: str, k: Constants) -> tuple[float, float, float]:
         """(S1, S0, divisor) of the value (w1 S1 + w0 S0)/divisor."""
-        hit, miss = self._terms(m, found, takes, gamma, epsilon)
+        gamma = 0.0 if m.modulator == "mean" else k["gamma"]
+        hit, miss = self._terms(m, found, takes, gamma, k["epsilon"], k.get("dtype", "float64"))
         images, _, *spatial = found.target.shape
         pixels = images * math.prod(spatial)
         y = found.target[:, 1:] if found.target.shape[1] > 1 else found.target
@@ -223,7 +186,11 @@ class PixelwiseFamily(Family):
     def value(self, candidate: Candidate[Pixelwise], found: Probe, takes: str) -> Answer:
         """What a member with its constants answers."""
         m, k = candidate.member, candidate.constants
-        s1, s0, divisor = self._sums(m, found, takes, k["gamma"], k["epsilon"])
+        s1, s0, divisor = self._sums(m, found, takes, k)
+        if m.modulator == "mean":  # (1 - e^-M)^gamma M of the mean cross-entropy M
+            mean = (s1 + s0) / divisor
+            whole = k["w1"] * float(_power(-math.expm1(-mean), k["gamma"])) * mean if mean > 0 else 0.0
+            return whole if m.sign == "loss" else -whole
         whole = (k["w1"] * s1 if k["w1"] else 0.0) + (k["w0"] * s0 if k["w0"] else 0.0)
         if m.divisor == "weights":
             divisor = self._weight(m, found, k)
@@ -282,7 +249,7 @@ class PixelwiseFamily(Family):
         near = [one for one in self._gammas(m, told, wanted, epsilon) if abs(one - gamma) < 1e-2]
         exponent = nice(near[0] if near else gamma, 1e-7 if told.precision.name == "float64" else 2e-3)
         weights = self._weights(m, told, wanted, exponent, epsilon)
-        if weights is None or min(weights) < -1e-6 or max(weights) > 1e3 or sum(weights) < 1e-6:
+        if weights is None or min(weights) < -1e-6 or max(weights) > 1e3 or sum(weights) < 1e-6 or exponent < 0:
             return None
         if m.divisor == "weights" and abs(weights[0] - weights[1]) < 1e-6:
             return None  # then they are pixels
@@ -292,7 +259,8 @@ class PixelwiseFamily(Family):
         plain = math.isclose(w1 * times, reference["w1"]) and math.isclose(w0 * times, reference["w0"])
         if told.setting.classes > 1 and (plain or (w0 == 0 and m.terms == "both")):
             return None
-        return Candidate(m, {"w1": w1, "w0": w0, "gamma": exponent, "epsilon": epsilon})
+        k = {"w1": w1, "w0": w0, "gamma": exponent, "epsilon": epsilon}
+        return Candidate(m, k | ({} if told.precision.name == "float64" else {"dtype": told.precision.name}))
 
     def _epsilons(self, m: Pixelwise, told: Told, wanted: Sequence[float], gamma: float) -> list[float]:
         """The epsilon that the answer at probability 0 tells; so small a number does not move the other answers."""
@@ -301,7 +269,7 @@ class PixelwiseFamily(Family):
         weights = self._weights(m, told, wanted, gamma, 0.0)
         if weights is None or not math.isfinite(wanted[-1]):
             return []
-        k = {"w1": weights[0], "w0": weights[1], "gamma": gamma}
+        k = {"w1": weights[0], "w0": weights[1], "gamma": gamma, "dtype": told.precision.name}
 
         def residual(log_epsilon: float) -> float:
             answer = self.value(
@@ -325,7 +293,7 @@ class PixelwiseFamily(Family):
             weights = self._weights(m, told, wanted, gamma, epsilon)
             if weights is None:
                 return math.nan
-            k = {"w1": weights[0], "w0": weights[1], "gamma": gamma, "epsilon": epsilon}
+            k = {"w1": weights[0], "w0": weights[1], "gamma": gamma, "epsilon": epsilon, "dtype": told.precision.name}
             answer = self.value(Candidate(m, k), told.probes[1], told.setting.takes)
             return (answer if m.sign == "loss" else -answer) - wanted[1]
 
@@ -341,13 +309,23 @@ class PixelwiseFamily(Family):
         """The two weights that give the answers to the first foreground pixel and to the background pixel."""
         if m.balance != "constant":
             return 1.0, 1.0
+        k = {"gamma": gamma, "epsilon": epsilon, "dtype": told.precision.name, "w1": 1.0, "w0": 1.0}
+        takes = told.setting.takes
+        if m.modulator == "mean":
+            whole = abs(self.value(Candidate(m, k), told.probes[0], takes))
+            return (wanted[0] / whole,) * 2 if whole else None
         one, other = 0, len(told.probes) - 2
-        (a, b, da), (c, d, dc) = (
-            self._sums(m, told.probes[i], told.setting.takes, gamma, epsilon) for i in (one, other)
-        )
+        (a, b, da), (c, d, dc) = (self._sums(m, told.probes[i], takes, k) for i in (one, other))
         r, s = wanted[one] * da, wanted[other] * dc
-        if m.divisor == "weights":  # r = w1 a/(w1 + w0), s = w0 d/(w1 + w0): the ratio alone can be known
-            return (1.0, s * a / (d * r)) if d * r > 0 else None
+        if m.divisor == "weights":  # w1 (S1 - r Y) + w0 (S0 - r N) = 0 of both probes: the ratio alone can be known
+            rows = []
+            for i, s1, s0, answer in ((one, a, b, r), (other, c, d, s)):
+                ends = [self._weight(m, told.probes[i], {"w1": w, "w0": 1 - w}) for w in (1.0, 0.0)]
+                rows.append([s1 - answer * ends[0], s0 - answer * ends[1]])
+            if not np.isfinite(rows).all():
+                return None
+            w1, w0 = np.linalg.svd(np.array(rows))[2][-1].tolist()
+            return (1.0, w0 / w1) if w1 * w0 > 0 else None
         determinant = a * d - b * c
         if not math.isfinite(determinant):
             return None
@@ -366,11 +344,11 @@ class PixelwiseFamily(Family):
         """How it differs from the reference, a phrase each."""
         m, k, reference = candidate.member, candidate.constants, self.reference(setting)
         phrases = [
-            _WORDS[name][getattr(m, name)] for name in _WORDS if getattr(m, name) != getattr(reference.member, name)
+            WORDS[name][getattr(m, name)] for name in WORDS if getattr(m, name) != getattr(reference.member, name)
         ]
         if k["epsilon"]:
             if abs(math.log(k["epsilon"]) + 100) < 1e-3:
-                phrases.remove(_WORDS["logarithm"][m.logarithm])
+                phrases.remove(WORDS["logarithm"][m.logarithm])
                 phrases.append("logarithms cut off at -100")
             else:
                 phrases.append(f"epsilon {k['epsilon']:g}")
@@ -410,7 +388,16 @@ class PixelwiseFamily(Family):
 
     def words(self, axis: str, option: str) -> str:
         """An option of an axis, in words."""
-        return _WORDS[axis][option]
+        return WORDS[axis][option]
+
+    def solved(self, candidate: Candidate[Pixelwise]) -> Mapping[str, str]:
+        """The constants that the answers should fix, in words."""
+        names = {} if candidate.member.balance != "constant" else {"w1": "weight on the foreground"}
+        if candidate.member.modulator != "mean" and names:
+            names["w0"] = "weight on the background"
+        if candidate.member.divisor == "weights":
+            del names["w1"]  # their ratio is all that matters
+        return names | ({"gamma": "exponent"} if self.focal else {}) | {"epsilon": "epsilon"}
 
     # Cases
 
@@ -423,6 +410,14 @@ class PixelwiseFamily(Family):
 def _tidy(w: float, name: str, reference: Constants, precision: Precision) -> float:
     doubt = 16 * precision.unit * max(1.0, abs(w))
     return reference[name] if abs(w - reference[name]) <= doubt else nice(w, doubt)
+
+
+def _top(epsilon: float, dtype: str) -> float:
+    """What is left of epsilon in 1 - epsilon, in a dtype: 1.19e-7 of 1e-7 in float32, 0 in float16."""
+    if dtype not in ("float32", "float16"):
+        return epsilon
+    kind = np.dtype(dtype).type
+    return 1.0 - float(kind(1) - kind(epsilon))
 
 
 PIXELWISE: Mapping[str, PixelwiseFamily] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -45,6 +45,10 @@ class Setting:
     """Whether a metric of distances can be told the spacing."""
     exclusive: bool = True
     """Whether several classes compete for a pixel; else each is a question of its own."""
+    tolerances: bool = True
+    """Whether a metric of surfaces can be told the tolerance anew with every question."""
+    dtype: str = "float64"
+    """In which type the predictions are handed over: no answer is more exact."""
     weighted: bool = False
     """Whether the callable is handed weights of pixels or classes, which are all 1 here."""
 
@@ -103,8 +107,14 @@ class Precision:
     unit: float
 
     @staticmethod
-    def of(answers: Sequence[Answer | str]) -> Precision:
-        """float32 where every number that came back is one: whoever computes in float64 does not return only those."""
+    def of(answers: Sequence[Answer | str], dtypes: Iterable[str] = ()) -> Precision:
+        """That of the narrowest dtype that came back or was handed over; of Python's numbers, which have none, a guess.
+
+        Those are taken for float32 where every one of them is: what is computed in float64 does not give only those.
+        """
+        named = [_PRECISIONS[name] for name in dtypes if name in _PRECISIONS]
+        if named:
+            return max(named, key=lambda one: one.unit)
         finite = [a for a in answers if not isinstance(a, str) and math.isfinite(a)]
         telling = [a for a in finite if a * 4096 != round(a * 4096)]  # short fractions are numbers of every dtype
         with np.errstate(over="ignore"):
@@ -114,6 +124,10 @@ class Precision:
 
 _FLOAT64 = Precision("float64", 1e-9, 1e-11, 2.0**-46)
 _FLOAT32 = Precision("float32", 2e-5, 4e-6, 2.0**-21)
+_FLOAT16 = Precision("float16", 8e-3, 3e-3, 2.0**-9)
+_PRECISIONS = {
+    "float64": _FLOAT64, "float32": _FLOAT32, "float16": _FLOAT16, "bfloat16": Precision("bfloat16", 6e-2, 2e-2, 2.0**-6),
+}  # fmt: skip
 
 
 def same(a: Answer | str, b: Answer | str, precision: Precision) -> bool:

@@ -266,10 +266,14 @@ class SurfaceFamily(Family):
         last = self._probe(first, second, setting, (1.3, 0.9))
         return [*(self._probe(a, b, setting) for a, b in ((empty, empty), (empty, some), (some, empty))), last]
 
-    def _probe(self, pred: Any, target: Any, setting: Setting, spacing: tuple[float, float] = (1.5, 1.0)) -> Probe:
+    def _probe(
+        self, pred: Any, target: Any, setting: Setting, spacing: tuple[float, float] = (1.5, 1.0), tolerance: int = 0
+    ) -> Probe:
         keywords: dict[str, Any] = {"spacing": spacing} if setting.spacing else {}
         if self.name == "surface_dice":
             keywords["tolerance"] = setting.declared.get("tolerance", 1.5)
+            if setting.tolerances and tolerance:
+                keywords["tolerance"] = _TOLERANCES[tolerance % len(_TOLERANCES)]
         return Probe(pred, target, keywords)
 
     def fit(self, member: Surface, told: Told) -> list[Candidate[Surface]]:
@@ -364,7 +368,7 @@ class SurfaceFamily(Family):
     def pool(self, setting: Setting, seed: int, count: int) -> list[Probe]:
         """Rectangles with holes and bumps, and edited or shifted copies, inside the image and at its edge."""
         generator = np.random.default_rng(seed)
-        hollow = [self._probe(*masks, setting, spacing) for masks, spacing in _hollow()]
+        hollow = [self._probe(*masks, setting, spacing, i) for i, (masks, spacing) in enumerate(_hollow())]
         found: list[Probe] = []
         while len(found) < count:
             shape = [(5, 7), (7, 5), (8, 11), (12, 9)][generator.integers(4)]
@@ -376,10 +380,12 @@ class SurfaceFamily(Family):
                 pred = np.roll(target, 1, axis=int(generator.integers(2)))
             spacing = [(1.0, 1.0), (1.5, 1.0), (2.1, 0.7), (0.9, 2.3)][generator.integers(4)]
             if pred.any() and target.any() and not pred.all() and not target.all():
-                found.append(self._probe(pred.astype(np.int64), target.astype(np.int64), setting, spacing))
+                found.append(self._probe(pred.astype(np.int64), target.astype(np.int64), setting, spacing, len(found)))
         return found + hollow
 
 
+_TOLERANCES = (1.5, 1.0, 1.2, 2.0, 2.5, 0.75, 3.0)
+"""Some are distances that occur, which tells <= from <; some lie between the metrics' distances of diagonal neighbours."""
 _EXACT = Precision("exact", 1e-9, 1e-12, 0.0)
 
 

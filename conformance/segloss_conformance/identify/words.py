@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .probes import Answer, Probe
-from .search import Finding
+from .search import NEAR, Finding
 
 __all__ = ["as_json", "sentence", "text"]
 
@@ -20,7 +20,8 @@ def sentence(finding: Finding) -> str:
     if not finding.candidates:
         return f"no convention of {name} that is known here"
     found = finding.differences
-    return f"segloss_ref.{name}" + (f", except: {'; '.join(found)}" if found else ", no difference found")
+    told = f"segloss_ref.{name}" + (f", except: {'; '.join(found)}" if found else ", no difference found")
+    return told + (" (but some of it cannot be told apart)" if finding.ambiguous else "")
 
 
 def _spoken(answer: Answer | str) -> str:
@@ -50,8 +51,10 @@ def text(finding: Finding) -> str:
             lines.append(f"the same as: {finding.call}")
         for axis, options in finding.ambiguous.items():
             lines.append(f"cannot be told apart ({axis}): {' | '.join(options)}")
-        if finding.precision.name == "float32":
-            lines.append("it answers in float32: constants below about 1e-6 cannot be told from 0")
+        if finding.precision.name != "float64":
+            least = {"float32": "1e-6", "float16": "1e-2"}.get(finding.precision.name, "1e-1")
+            lines.append(f"it answers in {finding.precision.name}: constants below about {least} cannot be told from 0")
+        lines += finding.notes
         if finding.setting.weighted:
             lines.append("all weights were 1: what they multiply and are divided by was not asked")
         if finding.confirmed == 0:
@@ -62,6 +65,8 @@ def text(finding: Finding) -> str:
         if finding.disagreement is not None:
             one = finding.disagreement
             lines += ["first case of disagreement:", snippet(one.probe, one.got, one.expected)]
+    else:
+        lines.append(f"nothing near: no convention with at most {NEAR} differences gives half of its answers")
     for shape in sorted(finding.shapes)[:1]:
         lines.append(f"it returns an array, of shape {shape} for one; its mean was looked at")
     told = f"{finding.probes} probe{'s' * (finding.probes != 1)}, {finding.confirmed} cases confirm"
@@ -86,6 +91,8 @@ def as_json(finding: Finding) -> str:
             "same_call": finding.call,
             "constants": {} if first is None else {name: _plain(value) for name, value in first.constants.items()},
             "ambiguous": finding.ambiguous,
+            "unknown": finding.unknown,
+            "notes": finding.notes,
             "precision": finding.precision.name,
             "probes": finding.probes,
             "confirmed": finding.confirmed,
