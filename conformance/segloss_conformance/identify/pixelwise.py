@@ -313,7 +313,7 @@ class PixelwiseFamily(Family):
         takes = told.setting.takes
         if m.modulator == "mean":
             whole = abs(self.value(Candidate(m, k), told.probes[0], takes))
-            return (wanted[0] / whole,) * 2 if whole else None
+            return (wanted[0] / whole, wanted[0] / whole) if whole else None
         one, other = 0, len(told.probes) - 2
         (a, b, da), (c, d, dc) = (self._sums(m, told.probes[i], takes, k) for i in (one, other))
         r, s = wanted[one] * da, wanted[other] * dc
