@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import segloss_ref as ref
-from segloss_ref import registry
+from segloss_ref import kit, registry
 from segloss_ref.engine.loss import evaluate_gradient, loss_of
 from segloss_ref.engine.regions import Regions, Term
 
