@@ -86,6 +86,9 @@ def markdown(found: Sequence[Package], profile: str) -> str:
         "How each function is called, and what its entry in the ledger is, stands in `peers/*/conformance.toml`, which",
         "`segloss-conformance check` reads. A bug is called one only where a program beside them shows it without this",
         "project. Most differences are no bugs: the field has no agreed conventions, which is why they are named here.", "",
+        "Versions are those of `peers/requirements.txt`. torchvision, and segmentation_models_pytorch on it, may be built for",
+        "another torch than the one installed here; `peers/operators.py` then declares the names of the compiled operators",
+        "that their import asks for, none of which a loss or metric calls.", "",
     ]  # fmt: skip
 
     def link(word: str, target: str) -> str:
